@@ -28,7 +28,7 @@ kubernetes-tools: setup # Kubernetes' own programs for tests: the first time Go 
 
 test: setup minio ## All tests but the long ones and those against peers
 	@$(PYTEST) tests/unit $(SIDE_BY_SIDE) $(LONG) $(if $(COVERAGE),--cov --cov-report=)
-	@$(PYTEST) tests --ignore=tests/unit --ignore=tests/peers --ignore=tests/kubernetes $(SIDE_BY_SIDE) $(LONG)
+	@$(PYTEST) tests --ignore=tests/unit --ignore=tests/peers --ignore=tests/kubernetes --ignore=tests/helm $(SIDE_BY_SIDE) $(LONG)
 
 test-quick: setup ## The fast unit tests, for daily work
 	@$(PYTEST) tests/unit --quick $(SIDE_BY_SIDE)
@@ -36,9 +36,9 @@ test-quick: setup ## The fast unit tests, for daily work
 test-lowest: setup ## The fast unit tests with the lowest versions that pyproject.toml allows
 	@sh tests/lowest.sh $(SIDE_BY_SIDE)
 
-test-kubernetes: FOR = tests/kubernetes
+test-kubernetes: FOR = tests/kubernetes tests/helm
 test-kubernetes: setup minio kubernetes-tools ## Tests on a real control plane of Kubernetes, which Go builds first
-	@$(PYTEST) tests/kubernetes
+	@$(PYTEST) tests/kubernetes tests/helm
 
 soak: setup minio ## Kill processes of two platforms until 200 runs each have ended; RUNS=, SEED=, ONLY=alone|team
 	@$(PY) -m tests.soak.run $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))

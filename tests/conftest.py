@@ -105,7 +105,7 @@ def s3() -> Iterator[S3Server]:
         yield server
 
 
-ORDER = ("unit", "integration", "notebooks", "acceptance", "kubernetes", "peers")
+ORDER = ("unit", "integration", "notebooks", "acceptance", "kubernetes", "helm", "peers")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,0 +1,121 @@
+"""Helm accepts the chart, and makes of it what it should."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.helm.rendering import ADDED, CHART, NAMESPACE, Chart, find
+
+from skerry.core.cluster_hub_settings import ClusterHubSettings
+from skerry.production.executors import kubernetes
+
+pytestmark = pytest.mark.kubernetes
+
+
+@pytest.mark.parametrize("values", sorted(ADDED))
+def test_helm_finds_no_fault(fullest_chart: Chart, values: str) -> None:
+    words = ("lint", "--strict", str(fullest_chart.folder), "--namespace", NAMESPACE)
+    result = fullest_chart.call(*words, values=values)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_every_values_file_is_tried() -> None:
+    assert {path.stem for path in CHART.glob("values/*.yaml")} == set(ADDED)
+
+
+@pytest.mark.parametrize("values", sorted(ADDED))
+def test_each_part_of_the_platform_is_there(fullest_chart: Chart, values: str) -> None:
+    objects = fullest_chart.render(values)
+    for part in ("api", "maps", "dashboards"):
+        find(objects, "Deployment", f"skerry-{part}")
+        find(objects, "Service", f"skerry-{part}")
+        find(objects, "PodDisruptionBudget", f"skerry-{part}")
+    worker = find(objects, "StatefulSet", "skerry-worker")
+    assert worker["spec"]["serviceName"] == "skerry-worker"
+    if fullest_chart.is_whole:
+        for name in ("hub", "proxy", "api-dask-gateway", "controller-dask-gateway"):
+            find(objects, "Deployment", name)
+
+
+def test_no_two_objects_are_the_same(fullest_chart: Chart) -> None:
+    for values in ADDED:
+        objects = fullest_chart.render(values)
+        names = [
+            (content["kind"], content["metadata"].get("namespace"), content["metadata"]["name"])
+            for content in objects
+        ]
+        assert len(names) == len(set(names))
+
+
+def test_tables_are_brought_up_to_date_before_an_upgrade(chart: Chart) -> None:
+    [first] = [found for found in chart.render("production") if found["kind"] == "Job"]
+    assert "annotations" not in first["metadata"], "a new installation waits for no hook"
+    [again] = [
+        found for found in chart.render("production", "--is-upgrade") if found["kind"] == "Job"
+    ]
+    assert again["metadata"]["annotations"]["helm.sh/hook"] == "pre-upgrade"
+    container = again["spec"]["template"]["spec"]["containers"][0]
+    assert container["command"] == ["python", "-m", "skerry.cli", "database", "upgrade"]
+
+
+def test_each_person_gets_a_name_of_their_own(chart: Chart) -> None:
+    hosts = ["skerry.example.org", "*.skerry.example.org"]
+    ingress = find(chart.render("production"), "Ingress", "skerry")
+    assert [rule["host"] for rule in ingress["spec"]["rules"]] == hosts
+    assert ingress["spec"]["tls"] == [{"secretName": "skerry-tls", "hosts": hosts}]
+    gateways = [{"name": "public", "namespace": "infra"}]
+    objects = chart.render("production", ingress={"kind": "gateway", "gateways": gateways})
+    route = find(objects, "HTTPRoute", "skerry")
+    assert route["spec"]["hostnames"] == hosts
+    assert route["spec"]["parentRefs"] == gateways
+    assert not [content for content in objects if content["kind"] == "Ingress"]
+
+
+def test_the_worker_may_do_what_its_executor_needs_and_no_more(chart: Chart) -> None:
+    """Its rights are written once, beside the executor."""
+    folder = Path(kubernetes.__file__).parent
+    source = yaml.safe_load((folder / "role.yaml").read_text())
+    objects = chart.render("production")
+    role = find(objects, "Role", "skerry-worker")
+    assert role["rules"] == source["rules"]
+    assert role["metadata"]["namespace"] == "skerry-attempts"
+    [binding] = [
+        content
+        for content in objects
+        if content["kind"] == "RoleBinding" and content["roleRef"]["name"] == "skerry-worker"
+    ]
+    assert binding["metadata"]["namespace"] == "skerry-attempts"
+    assert [subject["name"] for subject in binding["subjects"]] == ["skerry-worker"]
+
+
+def test_replicas_are_chosen_by_load_where_the_values_say_so(chart: Chart) -> None:
+    objects = chart.render("production")
+    assert "replicas" not in find(objects, "Deployment", "skerry-maps")["spec"]
+    scaler = find(objects, "HorizontalPodAutoscaler", "skerry-maps")
+    assert (scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]) == (2, 12)
+    assert find(chart.render("trial"), "Deployment", "skerry-maps")["spec"]["replicas"] == 1
+
+
+def test_runs_go_before_people_and_after_the_platform(chart: Chart) -> None:
+    classes = {
+        content["metadata"]["name"]: content["value"]
+        for content in chart.render("production")
+        if content["kind"] == "PriorityClass"
+    }
+    order = ["skerry-platform", "skerry-production", "skerry-interactive"]
+    assert sorted(classes, key=lambda name: -classes[name]) == order
+
+
+@pytest.mark.parametrize("values", sorted(ADDED))
+def test_the_hub_can_read_its_settings(chart: Chart, values: str) -> None:
+    objects = chart.render(values)
+    written = find(objects, "ConfigMap", "skerry-hub-settings")["data"]["hub.json"]
+    settings = ClusterHubSettings.model_validate_json(written)
+    many = values == "production"
+    assert settings.only_person == (None if many else "owner")
+    assert settings.user_domain == ("skerry.example.org" if many else None)
+    assert settings.inside_url == "http://traefik-dask-gateway.skerry.svc"
+    assert {service.name for service in settings.services} == set(
+        find(objects, "Secret", "skerry-tokens")["data"]
+    )
+    assert settings.profiles[0].name == "small"
