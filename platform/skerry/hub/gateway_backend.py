@@ -7,6 +7,7 @@ from typing import Any
 from dask_gateway_server.backends.local import UnsafeLocalBackend
 
 from skerry.core.temporary import name_temporary
+from skerry.hub.gateway_clusters import describe_cluster
 
 
 class FolderBackend(UnsafeLocalBackend):  # type: ignore[misc]
@@ -22,6 +23,19 @@ class FolderBackend(UnsafeLocalBackend):  # type: ignore[misc]
     def _clear(self) -> None:
         for left in Path(self.clusters_directory).iterdir():
             shutil.rmtree(left, ignore_errors=True)
+
+    async def describe_clusters(self) -> list[dict[str, Any]]:
+        """Return the facts of every cluster that has not ended."""
+        return [
+            describe_cluster(
+                cluster,
+                cluster.model_status.name,
+                len(cluster.active_workers()),
+                cluster.config.scheduler_memory,
+                cluster.config.worker_memory,
+            )
+            for cluster in self.db.active_clusters()
+        ]
 
     def get_env(self, cluster: Any) -> dict[str, str]:
         """Return the environment of a cluster's scheduler and workers."""

@@ -8,21 +8,19 @@ from skerry.core.time import format_time, from_microseconds
 
 
 async def list_clusters(request: web.Request) -> web.Response:
-    """Answer with the facts of every cluster that has not ended."""
-    database = request.app["backend"].db
-    return web.json_response(
-        {"clusters": [_describe(cluster) for cluster in database.active_clusters()]}
-    )
+    """Answer with the facts of every cluster that has not ended; the backend describes them."""
+    return web.json_response({"clusters": await request.app["backend"].describe_clusters()})
 
 
-def _describe(cluster: Any) -> dict[str, Any]:
-    workers = len(cluster.active_workers())
-    limits = cluster.config
+def describe_cluster(
+    cluster: Any, status: str, workers: int, scheduler_memory: int, worker_memory: int
+) -> dict[str, Any]:
+    """Return the facts of a cluster; memory in bytes."""
     return {
         "name": cluster.name,
         "owner": cluster.username,
-        "status": cluster.model_status.name.lower(),
+        "status": status.lower(),
         "since": format_time(from_microseconds(cluster.start_time * 1000)),
         "workers": workers,
-        "memory": limits.scheduler_memory + workers * limits.worker_memory,
+        "memory": scheduler_memory + workers * worker_memory,
     }

@@ -16,14 +16,19 @@ def set_pages(config: Any, settings: HubSettings) -> None:
 
     A hub that asks other servers would fail offline, so no announcement is fetched.
     """
-    config.JupyterHub.logo_file = str(_LOOK / "icon.svg")
-    config.JupyterHub.template_paths = [str(_TEMPLATES), str(_LOOK)]
+    set_look(config)
     config.JupyterHub.template_vars = {
         "announcement": "",
         "owner": settings.owner,
         "password_file": str(settings.password_file),
         "disk_trouble": lambda _user: _describe_full_disk(settings.database.parent),
     }
+
+
+def set_look(config: Any) -> None:
+    """Give the hub's pages the look that the dashboards have."""
+    config.JupyterHub.logo_file = str(_LOOK / "icon.svg")
+    config.JupyterHub.template_paths = [str(_TEMPLATES), str(_LOOK)]
 
 
 def _describe_full_disk(folder: Path) -> str:

@@ -1,5 +1,6 @@
 """Scopes and roles of Skerry, as the hub's custom scopes and roles."""
 
+from collections.abc import Collection
 from typing import Any
 
 from skerry.core.hub_settings import HubSettings
@@ -12,32 +13,36 @@ _SERVICES_OF_RUNS = ("api", "dask-gateway")
 
 
 def set_roles(config: Any, settings: HubSettings) -> None:
-    """Define the custom scopes and give the roles to their holders."""
-    config.JupyterHub.custom_scopes = {
-        str(scope): {"description": text} for scope, text in DESCRIPTIONS.items()
-    }
+    """Define the custom scopes and give the roles to their holders; the owner is the admin."""
+    config.JupyterHub.custom_scopes = describe_scopes()
     config.JupyterHub.load_roles = [
-        *_people_roles(settings),
-        _run_role(),
-        *_service_roles(settings),
+        *people_roles(settings.owner),
+        run_role(),
+        *service_roles(),
+        _supervisor_role(settings.owner),
     ]
 
 
-def _people_roles(settings: HubSettings) -> list[dict[str, Any]]:
-    """Return the roles of people; on one machine the owner is the admin."""
+def describe_scopes() -> dict[str, dict[str, str]]:
+    """Return the custom scopes with what they allow."""
+    return {str(scope): {"description": text} for scope, text in DESCRIPTIONS.items()}
+
+
+def people_roles(admin: str | None) -> list[dict[str, Any]]:
+    """Return the roles of people; `admin` is a person who is the admin whatever groups say."""
     return [
         {
             "name": f"{ROLE_PREFIX}{name}",
             "description": f"Skerry: {name}",
             "scopes": ["access:services", *sorted(map(str, scopes))],
-            "users": [settings.owner] if name == "admin" else [],
+            "users": [admin] if name == "admin" and admin is not None else [],
         }
         for name, scopes in ROLES.items()
         if name != "run"
     ]
 
 
-def _run_role() -> dict[str, Any]:
+def run_role() -> dict[str, Any]:
     """Return the role of project accounts: the upper limit of a run's token."""
     return {
         "name": f"{ROLE_PREFIX}run",
@@ -50,15 +55,25 @@ def _run_role() -> dict[str, Any]:
     }
 
 
-def _service_roles(settings: HubSettings) -> list[dict[str, Any]]:
-    """Return the roles of services: two create tokens, two look after clusters.
+def _supervisor_role(owner: str) -> dict[str, Any]:
+    return {
+        "name": f"{ROLE_PREFIX}supervisor",
+        "description": "Skerry: make the owner's token for the command line",
+        "scopes": [f"tokens!user={owner}", f"read:users:name!user={owner}"],
+        "services": ["supervisor"],
+    }
 
-    `api` also looks up names to whom something is given.
+
+def service_roles(present: Collection[str] | None = None) -> list[dict[str, Any]]:
+    """Return the roles of services: one creates tokens of runs, two look after clusters.
+
+    `api` also looks up names to whom something is given. The hub refuses a role of a service that
+    it does not know: `present` names those that it knows, None all of them.
 
     `api`, `maps`, `dashboards` and the gateway also ask for the holder of a request's token, and
     that token itself is the credential for the question.
     """
-    return [
+    roles: list[dict[str, Any]] = [
         {
             "name": f"{ROLE_PREFIX}worker",
             "description": "Skerry: make and revoke tokens of runs",
@@ -78,18 +93,16 @@ def _service_roles(settings: HubSettings) -> list[dict[str, Any]]:
             "services": ["api"],
         },
         {
-            "name": f"{ROLE_PREFIX}supervisor",
-            "description": "Skerry: make the owner's token for the command line",
-            "scopes": [f"tokens!user={settings.owner}", f"read:users:name!user={settings.owner}"],
-            "services": ["supervisor"],
-        },
-        {
             "name": f"{ROLE_PREFIX}measurer",
             "description": "Skerry: read what the parts measure",
             "scopes": [str(Scope.PLATFORM_MEASURE)],
             "services": ["prometheus"],
         },
     ]
+    if present is None:
+        return roles
+    kept = [{**role, "services": [n for n in role["services"] if n in present]} for role in roles]
+    return [role for role in kept if role["services"]]
 
 
 def notebook_scopes() -> list[str]:

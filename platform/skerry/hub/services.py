@@ -11,10 +11,11 @@ _WAIT_SECONDS = 5  # they are up before the hub starts; a dead one must not hold
 
 def set_services(config: Any, settings: HubSettings) -> None:
     """Tell the hub about each part: its token, its address, its scopes for a viewer."""
-    config.JupyterHub.services = [_describe_service(service) for service in settings.services]
+    config.JupyterHub.services = [describe_service(service) for service in settings.services]
 
 
-def _describe_service(service: HubService) -> dict[str, Any]:
+def describe_service(service: HubService) -> dict[str, Any]:
+    """Return a part as JupyterHub wants a service described."""
     spec: dict[str, Any] = {
         "name": service.name,
         "api_token": service.token,

@@ -29,11 +29,7 @@ def set_user_servers(config: Any, settings: HubSettings) -> None:
     config.Spawner.ip = "127.0.0.1"
     config.Spawner.default_url = "/lab"
     config.Spawner.environment = user_environment(settings)
-    config.Spawner.server_token_scopes = [
-        "users:activity!user",
-        "access:servers!server",
-        *notebook_scopes(),
-    ]
+    config.Spawner.server_token_scopes = server_scopes()
     config.Spawner.pre_spawn_hook = lambda spawner: seed_home(
         settings.users / spawner.user.name, settings.notebooks
     )
@@ -45,6 +41,27 @@ def set_user_servers(config: Any, settings: HubSettings) -> None:
     config.LocalProcessSpawner.kill_timeout = 1
 
 
+def server_scopes() -> list[str]:
+    """Return what the token of a user server may do, which all notebooks there have."""
+    return ["users:activity!user", "access:servers!server", *notebook_scopes()]
+
+
+def lab_environment() -> dict[str, str]:
+    """Return the variables that give Lab our settings, and kernels their first line."""
+    return {
+        "JUPYTER_CONFIG_PATH": str(_HERE / "lab"),
+        "PYTHONSTARTUP": str(_HERE / "kernel_startup.py"),
+    }
+
+
+DASK_VARIABLES = {
+    "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
+    "DASK_LABEXTENSION__FACTORY__MODULE": "dask_gateway",
+    "DASK_LABEXTENSION__FACTORY__CLASS": "GatewayCluster",
+}
+"""How notebooks and Lab make Dask clusters."""
+
+
 def user_environment(settings: HubSettings) -> dict[str, str]:
     """Return the environment in which `skerry` and Dask work in a notebook without settings."""
     address = f"{settings.public_url}{GATEWAY_PREFIX}"
@@ -53,13 +70,9 @@ def user_environment(settings: HubSettings) -> dict[str, str]:
     )
     return {
         "DASK_GATEWAY__ADDRESS": address,
-        "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
         # Dashboards answer without credentials, so they are reached through the user's server.
         "DASK_GATEWAY__PUBLIC_ADDRESS": dashboards,
-        "DASK_LABEXTENSION__FACTORY__MODULE": "dask_gateway",
-        "DASK_LABEXTENSION__FACTORY__CLASS": "GatewayCluster",
-        # Settings of our own for Lab, and a line that each kernel runs first.
-        "JUPYTER_CONFIG_PATH": str(_HERE / "lab"),
-        "PYTHONSTARTUP": str(_HERE / "kernel_startup.py"),
+        **DASK_VARIABLES,
+        **lab_environment(),
         **settings.user_environment,
     }

@@ -1,0 +1,44 @@
+"""Who may log in: the people of a provider, or the one person of a platform for one person."""
+
+from typing import Any
+
+from skerry.core.cluster_hub_settings import ClusterHubSettings, read_token
+from skerry.core.errors import InvalidInputError
+from skerry.core.scopes import PROJECTS_GROUP
+
+PASSWORD = "password"  # noqa: S105  (the name of its file)
+"""Name of the file, beside the tokens of services, with the one person's password."""
+
+_ANYBODY = ("dummy", "jupyterhub.auth.DummyAuthenticator")
+
+
+def set_accounts(config: Any, settings: ClusterHubSettings) -> None:
+    """Let people in, and make the account on whose behalf runs act.
+
+    z2jh lets anybody in under any name if nobody says otherwise: so somebody has to. An
+    authenticator that the chart's values name themselves stays.
+
+    Raises
+    ------
+    InvalidInputError
+        If nothing says how people log in.
+    """
+    groups = config.JupyterHub.get("load_groups", {})
+    config.JupyterHub.load_groups = {**groups, PROJECTS_GROUP: {"users": [settings.project]}}
+    config.Authenticator.admin_users = set()
+    if settings.only_person is not None:
+        _set_password(config, settings.only_person)
+    elif config.JupyterHub.get("authenticator_class", "dummy") in _ANYBODY:
+        raise InvalidInputError(
+            "Nothing says how people log in: signOn is missing.",
+            remedy="Give the provider's address in the chart's values, or onlyPerson.",
+        )
+
+
+def _set_password(config: Any, person: str) -> None:
+    """Let one person in with a password; with it they could take any name that is allowed."""
+    config.JupyterHub.authenticator_class = "shared-password"
+    config.SharedPasswordAuthenticator.user_password = read_token(PASSWORD)
+    config.Authenticator.allow_all = False
+    config.Authenticator.allow_existing_users = False
+    config.Authenticator.allowed_users = {person}

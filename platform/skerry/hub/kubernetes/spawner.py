@@ -1,0 +1,125 @@
+"""KubeSpawner, which also checks choices before it starts, and remembers why a server ended."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from kubespawner import KubeSpawner
+from traitlets import Instance, Unicode
+
+from skerry.core.cluster_hub_settings import ClusterHubSettings
+from skerry.core.errors import InvalidInputError
+from skerry.hub.kubernetes.ends import GONE, explain_idleness, explain_pod
+from skerry.hub.kubernetes.profiles import list_choices, list_profiles
+from skerry.hub.kubernetes.volumes import list_groups, list_mounts, list_volumes
+
+_LAST_END = "last_end"
+_OPTIONS = frozenset({"profile", "image"})
+
+
+class ChoiceError(InvalidInputError):
+    """Somebody chose what they are not offered."""
+
+    @property
+    def jupyterhub_message(self) -> str:
+        """What the hub's page says."""
+        return str(self)
+
+
+class PersonSpawner(KubeSpawner):  # type: ignore[misc]
+    """A person's server as a pod.
+
+    Attributes
+    ----------
+    settings
+        Profiles, volumes, and when servers end.
+    last_end
+        Why the server ended, in words for its person; empty if they ended it. It outlives the
+        server, and the hub.
+    """
+
+    settings = Instance(ClusterHubSettings, config=True, help="The settings of the hub.")
+    last_end = Unicode("")
+
+    async def load_user_options(self) -> None:
+        """Apply what the person chose, and give the server the volumes of their groups.
+
+        Raises
+        ------
+        ChoiceError
+            If they are not offered it: their groups decide.
+        """
+        groups = list_groups(self)
+        check_choice(self.user_options or {}, list_profiles(self.settings, groups))
+        self.volumes = list_volumes(self.settings, groups)
+        self.volume_mounts = list_mounts(self.settings, groups)
+        # a start that failed leaves this object with its own choices, and KubeSpawner adds to them
+        for name in ("node_selector", "extra_resource_limits", "extra_resource_guarantees"):
+            setattr(self, name, {})
+        await super().load_user_options()
+
+    async def start(self) -> Any:
+        """Start the server; the end of the last one is no news any more."""
+        self.last_end = ""
+        return await super().start()
+
+    async def poll(self) -> int | None:
+        """Return whether the server has ended; remember why, while Kubernetes still says it."""
+        await self._start_watching_pods()
+        pod = self.pod_reflector.pods.get(f"{self.namespace}/{self.pod_name}")
+        if pod is not None and not self.last_end:
+            self.last_end = explain_pod(pod, self.mem_limit)
+        ended: int | None = await super().poll()
+        if ended is not None and pod is None and self.server and not self.last_end:
+            self.last_end = GONE
+        return ended
+
+    async def stop(self, now: bool = False) -> Any:
+        """End the server; if nobody used it, remember that this is why."""
+        if not self.last_end:
+            record = self.orm_spawner
+            self.last_end = explain_idleness(
+                record.last_activity, record.started, self.settings.idle, datetime.now(UTC)
+            )
+        return await super().stop(now)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what the hub's database keeps."""
+        state: dict[str, Any] = super().get_state()
+        return {**state, _LAST_END: self.last_end}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take back what the hub's database has kept."""
+        super().load_state(state)
+        self.last_end = state.get(_LAST_END, "")
+
+
+def check_choice(choice: dict[str, Any], offered: list[dict[str, Any]]) -> None:
+    """Refuse what a person may not choose; what they left out gets its default.
+
+    Raises
+    ------
+    ChoiceError
+        It names the choice and what there is.
+    """
+    choices = list_choices(offered)
+    if not choices:
+        raise ChoiceError(
+            "None of your groups has a profile here.",
+            remedy="Ask the operator of the platform which group you need.",
+        )
+    for name in choice.keys() - _OPTIONS:
+        raise ChoiceError(
+            f"A server has no option {str(name)[:60]!r}.", remedy="Give 'profile' and 'image'."
+        )
+    profile = choice.get("profile") or next(iter(choices))
+    if profile not in choices:
+        raise ChoiceError(
+            f"There is no profile {str(profile)[:60]!r} for you.",
+            remedy=f"Choose one of {', '.join(choices)}.",
+        )
+    image = choice.get("image")
+    if image and image not in choices[profile]:
+        raise ChoiceError(
+            f"The profile {profile!r} has no environment {str(image)[:60]!r}.",
+            remedy=f"Choose one of {', '.join(choices[profile])}.",
+        )

@@ -1,0 +1,45 @@
+"""The program of a user server's pod: the home gets new notebooks, then JupyterLab starts.
+
+``python -m skerry.hub.kubernetes.user_server``; the variables of JupyterHub say the rest.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import skerry
+from skerry.core.errors import InvalidInputError
+from skerry.hub.home import seed_home
+from skerry.hub.kubernetes.user_servers import DASHBOARDS_VARIABLE
+from skerry.hub.lean_start import start_module
+from skerry.hub.user_servers import lab_environment
+
+_PACKAGED = Path(skerry.__file__).parent / "notebooks"
+
+
+def start_user_server() -> None:
+    """Prepare home and environment, then become JupyterLab behind the hub.
+
+    Raises
+    ------
+    InvalidInputError
+        If the home cannot be written.
+    """
+    home = Path.home()
+    try:
+        if _PACKAGED.is_dir():
+            seed_home(home, _PACKAGED)
+    except OSError as error:
+        raise InvalidInputError(
+            f"The home folder {home} cannot be written: {error.strerror}.",
+            remedy="If its volume is full, the operator makes its claim larger.",
+        ) from error
+    os.environ.update(lab_environment())
+    dashboards = os.environ.get(DASHBOARDS_VARIABLE)
+    allowed = [f"--ServerProxy.host_allowlist={dashboards}"] if dashboards else []
+    sys.argv[1:1] = allowed
+    start_module("jupyterhub.singleuser")
+
+
+if __name__ == "__main__":
+    start_user_server()

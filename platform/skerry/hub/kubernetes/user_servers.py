@@ -1,0 +1,68 @@
+"""Each person's JupyterLab on Kubernetes: how it starts, its environment, what its token may do."""
+
+from typing import Any
+
+from skerry.core.cluster_hub_settings import ClusterHubSettings
+from skerry.core.settings import GATEWAY_PREFIX
+from skerry.hub.user_servers import DASK_VARIABLES, server_scopes
+
+DASHBOARDS_VARIABLE = "SKERRY_DASK_DASHBOARDS"
+"""The host of Dask dashboards that a user server may fetch pages of."""
+
+
+def set_user_servers(config: Any, settings: ClusterHubSettings) -> None:
+    """Start `skerry.hub.kubernetes.user_server` in the image that the person chose."""
+    config.JupyterHub.spawner_class = "skerry.hub.kubernetes.spawner.PersonSpawner"
+    config.PersonSpawner.settings = settings
+    config.Spawner.cmd = ["python", "-m", "skerry.hub.kubernetes.user_server"]
+    config.Spawner.args = []
+    config.Spawner.ip = "0.0.0.0"  # noqa: S104  (in a pod: its NetworkPolicy says who gets there)
+    config.Spawner.port = 8888
+    config.Spawner.default_url = "/lab"
+    config.Spawner.environment = user_environment(settings)
+    config.Spawner.server_token_scopes = server_scopes()
+    config.Spawner.start_timeout = settings.start_minutes * 60
+    config.Spawner.http_timeout = 120
+    config.JupyterHub.cleanup_servers = False  # a hub that starts again finds them
+
+
+def user_environment(settings: ClusterHubSettings) -> dict[str, Any]:
+    """Return the environment in which `skerry` and Dask work in a notebook without settings."""
+    inside = {"SKERRY_INTERNAL_URL": settings.internal_url} if settings.internal_url else {}
+    idle = settings.idle
+    return {
+        "SKERRY_URL": settings.public_url,
+        **inside,
+        **_dask_environment(settings),
+        "SKERRY_END_AFTER_MINUTES": str(idle.end_after_minutes),
+        "SKERRY_WARN_MINUTES": str(idle.warn_minutes),
+        "HOME": settings.home.mount,
+        "TZ": "UTC",
+        "PYTHONUNBUFFERED": "1",
+        **{name: escape_braces(value) for name, value in settings.environment.items()},
+    }
+
+
+def _dask_environment(settings: ClusterHubSettings) -> dict[str, Any]:
+    if settings.dask is None:
+        return {}
+    dashboards = settings.dask.dashboards
+
+    def name_dashboards(spawner: Any) -> str:
+        """Dashboards answer without credentials, so they are reached through the user's server."""
+        return f"{spawner.public_url.rstrip('/')}/proxy/{dashboards}"
+
+    return {
+        "DASK_GATEWAY__ADDRESS": f"{settings.inside_url}{GATEWAY_PREFIX}",
+        "DASK_GATEWAY__PROXY_ADDRESS": settings.dask.proxy_address,
+        "DASK_GATEWAY__PUBLIC_ADDRESS": name_dashboards,
+        # Dask fills in the variable: workers get the image that the notebook runs in.
+        "DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE": escape_braces("{JUPYTER_IMAGE_SPEC}"),
+        DASHBOARDS_VARIABLE: dashboards.partition(":")[0],
+        **DASK_VARIABLES,
+    }
+
+
+def escape_braces(text: str) -> str:
+    """Return a text that KubeSpawner, which fills in names in braces, leaves as it is."""
+    return text.replace("{", "{{").replace("}", "}}")
