@@ -23,7 +23,7 @@ def configure(settings: ClusterHubSettings, tokens: Path, before: Config | None 
         (tokens / service.name).write_text(f"token-of-{service.name}")
     (tokens / "password").write_text("a long password of the one person")
     config = before if before is not None else Config()
-    config.JupyterHub.setdefault("authenticator_class", "null")
+    config.JupyterHub.setdefault("authenticator_class", "shared-password")
     with patch.dict("os.environ", {TOKENS_VARIABLE: str(tokens)}):
         configure_hub(config, settings)
     return config

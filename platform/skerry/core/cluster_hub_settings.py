@@ -8,7 +8,7 @@ and for the gateway. The services' tokens are files of a folder, called after th
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
@@ -28,6 +28,7 @@ from skerry.core.hub_profiles import (
     count_bytes,
 )
 from skerry.core.settings import DEFAULT_PROJECT, read_variables
+from skerry.core.sign_on_settings import SignOnSettings
 
 TOKENS_VARIABLE = "SKERRY_HUB_TOKENS"
 """Names the folder with a file for each service, which holds its token."""
@@ -145,7 +146,7 @@ class ClusterHubSettings(ChartSettings):
     project
         The account on whose behalf runs act; it cannot log in.
     sign_on
-        How people log in: the settings of `skerry.core.sign_on_settings`.
+        The provider with which people log in; None for the one person's password.
     services
         The platform's other parts.
     images, profiles
@@ -169,7 +170,7 @@ class ClusterHubSettings(ChartSettings):
     user_domain: str | None = Field(default=None, pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)*$")
     only_person: str | None = Field(default=None, min_length=1)
     project: str = DEFAULT_PROJECT
-    sign_on: dict[str, Any] | None = None
+    sign_on: SignOnSettings | None = None
     services: tuple[ServiceAddress, ...]
     images: tuple[ServerImage, ...] = Field(min_length=1)
     profiles: tuple[Profile, ...] = Field(min_length=1)
@@ -193,6 +194,12 @@ class ClusterHubSettings(ChartSettings):
             raise ValueError(
                 "userDomain is missing: on one host a page of one person acts as whoever visits "
                 "it. Give the domain below which each person has a host, or onlyPerson"
+            )
+        listed = [] if self.sign_on is None else [*self.sign_on.accounts.values()]
+        if self.sign_on is not None and self.only_person not in (None, *listed):
+            raise ValueError(
+                f"signOn.accounts does not name onlyPerson ({self.only_person!r}), who could not "
+                "log in then"
             )
         address = urlsplit(self.public_url)
         name = address.hostname or ""

@@ -5,11 +5,13 @@ from typing import Any
 from skerry.core.cluster_hub_settings import ClusterHubSettings, read_token
 from skerry.core.errors import InvalidInputError
 from skerry.core.scopes import PROJECTS_GROUP
+from skerry.hub.sign_on import set_sign_on
 
 PASSWORD = "password"  # noqa: S105  (the name of its file)
 """Name of the file, beside the tokens of services, with the one person's password."""
 
-_ANYBODY = ("dummy", "jupyterhub.auth.DummyAuthenticator")
+_UNDECIDED = ("null", "dummy", "jupyterhub.auth.DummyAuthenticator")
+"""Authenticators that let in nobody, or anybody."""
 
 
 def set_accounts(config: Any, settings: ClusterHubSettings) -> None:
@@ -26,9 +28,11 @@ def set_accounts(config: Any, settings: ClusterHubSettings) -> None:
     groups = config.JupyterHub.get("load_groups", {})
     config.JupyterHub.load_groups = {**groups, PROJECTS_GROUP: {"users": [settings.project]}}
     config.Authenticator.admin_users = set()
-    if settings.only_person is not None:
+    if settings.sign_on is not None:
+        set_sign_on(config, settings.sign_on)
+    elif settings.only_person is not None:
         _set_password(config, settings.only_person)
-    elif config.JupyterHub.get("authenticator_class", "dummy") in _ANYBODY:
+    elif config.JupyterHub.get("authenticator_class", "dummy") in _UNDECIDED:
         raise InvalidInputError(
             "Nothing says how people log in: signOn is missing.",
             remedy="Give the provider's address in the chart's values, or onlyPerson.",

@@ -110,12 +110,30 @@ def test_a_platform_of_one_person_needs_no_domain(tmp_path: Path) -> None:
     assert admin["users"] == ["ann"]
 
 
-@pytest.mark.parametrize("kind", ["dummy", "jupyterhub.auth.DummyAuthenticator"])
+@pytest.mark.parametrize("kind", ["null", "dummy", "jupyterhub.auth.DummyAuthenticator"])
 def test_a_hub_that_lets_anybody_in_does_not_start(tmp_path: Path, kind: str) -> None:
     before = Config()
     before.JupyterHub.authenticator_class = kind
     with pytest.raises(InvalidInputError, match="Nothing says how people log in"):
         configure(make_hub(), tmp_path, before)
+
+
+def test_a_provider_lets_people_in_where_the_settings_name_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKERRY_SIGN_ON_SECRET", "the-secret-of-the-client")
+    monkeypatch.setenv("JUPYTERHUB_CRYPT_KEY", "0" * 64)
+    provider = {
+        "issuer": "https://sso.example", "client_id": "skerry",
+        "groups": [{"group": "/eo", "roles": ["scientist"], "projects": ["lakes"]}],
+    }  # fmt: skip
+    config = configure(make_hub(signOn=provider), tmp_path)
+    assert config.JupyterHub.authenticator_class.__name__ == "ProviderAuthenticator"
+    assert config.JupyterHub.load_groups == {"lakes": {}, "projects": {"users": ["project-main"]}}
+    [role] = [one for one in config.JupyterHub.load_roles if one["name"] == "skerry-scientist"]
+    assert role["groups"] == ["role:scientist"]
+    with pytest.raises(ValueError, match="does not name onlyPerson"):
+        make_hub(signOn=provider, onlyPerson="ann")
 
 
 def test_hosts_below_another_domain_share_no_cookie_with_the_hub() -> None:
