@@ -1,0 +1,141 @@
+"""The gateway on Kubernetes: what a person's Dask clusters may take together is checked first.
+
+dask-gateway has limits per user only for its other backends. A cluster counts with all workers
+that it may grow to: so what was granted is there when the cluster grows, and nobody's client can
+pass the limits, since the number of workers is part of the cluster's object.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Self
+
+from dask_gateway_server.backends.base import PublicException
+from dask_gateway_server.backends.kubernetes import KubeBackend
+from traitlets import Instance
+
+from skerry.core.cluster_hub_settings import DaskRules
+from skerry.core.hub_profiles import count_bytes
+from skerry.hub.gateway_clusters import describe_cluster
+
+_GROUP, _PLURAL = "gateway.dask.org", "daskclusters"
+_ENDED = frozenset({"Stopped", "Failed"})
+
+
+@dataclass(frozen=True)
+class Share:
+    """What clusters may take: how many, their processors, their bytes of memory."""
+
+    clusters: int = 0
+    cores: float = 0.0
+    memory: int = 0
+
+    def __add__(self, other: "Share") -> "Share":
+        return Share(
+            self.clusters + other.clusters, self.cores + other.cores, self.memory + other.memory
+        )
+
+    @classmethod
+    def of_cluster(cls, config: Any) -> Self:
+        """Return what a cluster may take at most, from its configuration as a mapping."""
+        workers = config["cluster_max_workers"] or 0
+        return cls(
+            1,
+            config["scheduler_cores_limit"] + workers * config["worker_cores_limit"],
+            config["scheduler_memory_limit"] + workers * config["worker_memory_limit"],
+        )
+
+
+def explain_refusal(taken: Share, asked: Share, rules: DaskRules) -> str:
+    """Return why a cluster may not start; an empty text if it may.
+
+    Parameters
+    ----------
+    taken
+        What this user's clusters take already.
+    asked
+        What the new one would take.
+    rules
+        The limits.
+    """
+    total = taken + asked
+    if total.clusters > rules.clusters_per_user:
+        return (
+            f"You have {taken.clusters} Dask clusters, and {rules.clusters_per_user} is the limit. "
+            "Close one first: skerry.cluster() finds yours."
+        )
+    if total.cores > rules.cores_per_user:
+        return _word_refusal(
+            "processors", f"{asked.cores:g}", f"{taken.cores:g}", f"{rules.cores_per_user:g}"
+        )
+    if total.memory > count_bytes(rules.memory_per_user):
+        return _word_refusal(
+            "GiB of memory",
+            f"{asked.memory / (1 << 30):.3g}",
+            f"{taken.memory / (1 << 30):.3g}",
+            f"{count_bytes(rules.memory_per_user) / (1 << 30):.3g}",
+        )
+    return ""
+
+
+def _word_refusal(what: str, asked: str, taken: str, limit: str) -> str:
+    return (
+        f"This Dask cluster may grow to {asked} {what}, your others to {taken}, and {limit} is the "
+        "limit of all together. Ask for fewer or smaller workers (most_workers, worker_cores, "
+        "worker_memory), or close a cluster."
+    )
+
+
+class LimitedBackend(KubeBackend):  # type: ignore[misc]
+    """Clusters as objects of Kubernetes, within the limits of their owner."""
+
+    rules = Instance(DaskRules, config=True, help="The limits.")
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._starting = asyncio.Lock()
+
+    async def start_cluster(self, user: Any, cluster_options: dict[str, Any]) -> str:
+        """Start a cluster.
+
+        Raises
+        ------
+        PublicException
+            If it would pass a limit of its owner; the client shows the words.
+        """
+        async with self._starting:  # between counting and creating nobody else creates
+            _, config = await self.process_cluster_options(user, cluster_options)
+            asked = Share.of_cluster(config.to_dict())
+            refusal = explain_refusal(await self._count(user.name), asked, self.rules)
+            if refusal:
+                raise PublicException(refusal)
+            name: str = await super().start_cluster(user, cluster_options)
+            return name
+
+    async def _count(self, username: str) -> Share:
+        """Return what a user's clusters take, asked of Kubernetes: the cache may be behind."""
+        answer = await self.custom_client.list_cluster_custom_object(
+            _GROUP, self.crd_version, _PLURAL, label_selector=self.label_selector
+        )
+        shares = (
+            Share.of_cluster(found["spec"]["config"])
+            for found in answer["items"]
+            if found["spec"].get("username") == username
+            and found.get("status", {}).get("phase") not in _ENDED
+        )
+        return sum(shares, Share())
+
+    async def describe_clusters(self) -> list[dict[str, Any]]:
+        """Return the facts of every cluster that has not ended."""
+        described = []
+        for cluster in await self.list_clusters():
+            found = self.informer.get(cluster.name) or {}
+            described.append(
+                describe_cluster(
+                    cluster,
+                    cluster.status.name,
+                    found.get("spec", {}).get("replicas", 0),
+                    cluster.config["scheduler_memory"],
+                    cluster.config["worker_memory"],
+                )
+            )
+        return described
