@@ -35,6 +35,7 @@ from skerry.core.settings import (
     read_grants_way,
     read_objects_place,
 )
+from skerry.core.sign_on_settings import SECRET_VARIABLE, read_sign_on
 from skerry.storage.layout import DataFolder
 
 _PRIVATE_UMASK = 0o077
@@ -68,7 +69,7 @@ def up(data: Path, port: int, host: str, *, demo_when_empty: bool) -> None:
     """  # noqa: D301
     check_variables()
     os.umask(_PRIVATE_UMASK)
-    hide_variables(platform_secrets())
+    hide_variables(platform_secrets() | {SECRET_VARIABLE})
     console = Terminal(highlight=False)
     host = check_host(host)
     names = _choose_parts(os.environ.get("SKERRY_PARTS", ""))
@@ -83,6 +84,7 @@ def up(data: Path, port: int, host: str, *, demo_when_empty: bool) -> None:
         if ended:
             console.print(f"Ended {ended} processes that an earlier platform left behind.")
         check_port(host, port)
+        read_sign_on(credentials.owner)
         plan = Plan(
             folder=folder,
             credentials=credentials,
@@ -208,7 +210,7 @@ def _print_addresses(console: Console, plan: Plan) -> None:
         ("Catalogue", f"{url}{API_PREFIX}/stac"),
         ("API", f"{url}{API_PREFIX}/openapi.json"),
         ("User", plan.credentials.owner),
-        ("Password in", str(plan.folder.password)),
+        _name_login(plan),
         ("Data", str(plan.folder.root)),
         *([("Database", server)] if (server := name_database(plan.folder)) else []),
         *_name_objects(),
@@ -220,6 +222,14 @@ def _print_addresses(console: Console, plan: Plan) -> None:
             f"\nIn other terminals: export SKERRY_DATA={plan.folder.root}", soft_wrap=True
         )
     console.print(f"\nCtrl-C, or '{_name_command()} down', ends it.", soft_wrap=True)
+
+
+def _name_login(plan: Plan) -> tuple[str, str]:
+    """Return the row that says with what the owner logs in."""
+    sign_on = read_sign_on(plan.credentials.owner)
+    if sign_on is not None:
+        return "Sign-on", sign_on.issuer
+    return "Password in", str(plan.folder.password)
 
 
 def _name_objects() -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 from skerry.core.settings import read_variables
+from skerry.core.sign_on_settings import SignOnSettings
 
 
 class HubService(BaseModel):
@@ -73,6 +74,10 @@ class HubSettings(_FileSettings):
         Loopback port where the gateway shows Dask dashboards, for user servers only.
     user_environment
         Environment of user servers, in addition to the hub's own variables.
+    crypt_key
+        Encrypts what the hub keeps of people's tokens at a provider.
+    sign_on
+        How people sign on with a provider; None for the password.
     """
 
     public_url: str
@@ -92,6 +97,8 @@ class HubSettings(_FileSettings):
     services: list[HubService]
     gateway_dashboards_port: int
     user_environment: dict[str, str]
+    crypt_key: str = ""
+    sign_on: SignOnSettings | None = None
 
 
 class GatewaySettings(_FileSettings):

@@ -1,8 +1,9 @@
 """Settings for the sign-on of people with an OpenID provider; they hold no secret."""
 
+import os
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -130,7 +131,7 @@ class SignOnSettings(BaseModel):
     accounts: dict[str, AccountName] = Field(default_factory=dict)
     client_authentication: Literal["basic", "post"] = "basic"
     algorithms: tuple[Algorithm, ...] = Field(default=("RS256", "ES256"), min_length=1)
-    renew_after_s: int = Field(default=300, ge=10, le=86_400)
+    renew_after_s: int = Field(default=300, ge=1, le=86_400)
     keep_while_away_s: int = Field(default=3600, ge=0, le=86_400)
     leeway_s: int = Field(default=30, ge=0, le=300)
 
@@ -154,6 +155,18 @@ class SignOnSettings(BaseModel):
         """
         return read_settings(cls, path)
 
+    @classmethod
+    def from_environment(cls) -> Self | None:
+        """Read the file that `SKERRY_SIGN_ON` names; None if it is not set.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file cannot be used.
+        """
+        path = os.environ.get(SIGN_ON_VARIABLE)
+        return cls.read(Path(path)) if path else None
+
     def find_rules(self, groups: Collection[str]) -> list[GroupRule]:
         """Return the rules that speak of these groups of the provider."""
         return [rule for rule in self.groups if rule.group in groups]
@@ -163,6 +176,54 @@ class SignOnSettings(BaseModel):
         rules = self.find_rules(groups)
         roles = {f"{ROLE_GROUP_PREFIX}{role}" for rule in rules for role in rule.roles}
         return frozenset(roles | {project for rule in rules for project in rule.projects})
+
+
+def read_secret(environment: Mapping[str, str]) -> str:
+    """Return the client's secret, from a variable or from the file that another one names.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is none.
+    """
+    if secret := environment.get(SECRET_VARIABLE, "").strip():
+        return secret
+    path = environment.get(f"{SECRET_VARIABLE}_FILE", "")
+    try:
+        secret = Path(path).read_text("utf-8").strip() if path else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError(
+            f"{SECRET_VARIABLE}_FILE names {path}, which cannot be read ({type(error).__name__}).",
+            remedy="Check the path and the permissions of the file.",
+        ) from None
+    if not secret:
+        raise InvalidInputError(
+            "Sign-on needs the secret of the platform's client at the provider.",
+            remedy=f"Set {SECRET_VARIABLE}, or {SECRET_VARIABLE}_FILE to the file that holds it.",
+        )
+    return secret
+
+
+def read_sign_on(owner: str) -> SignOnSettings | None:
+    """Return how the owner of one machine signs on; None for the password.
+
+    Raises
+    ------
+    InvalidInputError
+        If the settings cannot be used, lack the client's secret, or let in anybody else: one
+        origin holds one person.
+    """
+    settings = SignOnSettings.from_environment()
+    if settings is not None and [*settings.accounts.values()] != [owner]:
+        raise InvalidInputError(
+            f"{SIGN_ON_VARIABLE}: accounts are {settings.accounts}, and the one person of this "
+            f"platform is {owner!r}.",
+            remedy=f'Write "accounts": {{"<sub at the provider>": "{owner}"}}. Who signs on '
+            "without being listed is told their identifier (sub).",
+        )
+    if settings is not None:
+        read_secret(os.environ)
+    return settings
 
 
 def read_settings[Model: BaseModel](kind: type[Model], path: Path) -> Model:

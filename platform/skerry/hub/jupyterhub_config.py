@@ -6,6 +6,7 @@ from skerry.hub.pages import set_pages
 from skerry.hub.proxy import set_addresses, set_proxy
 from skerry.hub.roles import set_roles
 from skerry.hub.services import set_services
+from skerry.hub.sign_on import set_one_machine
 from skerry.hub.state import set_state, set_token_lives
 from skerry.hub.user_servers import set_user_servers
 
@@ -20,4 +21,5 @@ set_accounts(config, settings)
 set_services(config, settings)
 set_roles(config, settings)
 set_user_servers(config, settings)
+set_one_machine(config, settings)
 set_pages(config, settings)

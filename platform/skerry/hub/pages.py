@@ -20,7 +20,7 @@ def set_pages(config: Any, settings: HubSettings) -> None:
     config.JupyterHub.template_vars = {
         "announcement": "",
         "owner": settings.owner,
-        "password_file": str(settings.password_file),
+        "password_file": "" if settings.sign_on else str(settings.password_file),
         "disk_trouble": lambda _user: _describe_full_disk(settings.database.parent),
     }
 

@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 
 from jupyterhub.app import JupyterHub
 
+from skerry.core.hidden_variables import hide_variables
 from skerry.core.hosts import allowed_hosts
+from skerry.core.sign_on_settings import SECRET_VARIABLE
 from skerry.core.tornado_hosts import refuse_unknown_hosts
 
 
@@ -26,4 +28,5 @@ class Hub(JupyterHub):  # type: ignore[misc]
 
 
 if __name__ == "__main__":
+    hide_variables({SECRET_VARIABLE})
     Hub.launch_instance()

@@ -21,7 +21,7 @@ GROUPS = {"lakes": ["ann", "zoe"]}
 ROLES = ("skerry-scientist", "skerry-reviewer", "skerry-operator")
 _DESK = "token-of-the-desk-that-makes-tokens"
 TWIN = "token-of-a-service-that-is-called-ann"
-_WORKER = "token-of-the-worker-of-this-team"
+WORKER = "token-of-the-worker-of-this-team"
 CONFIGURATION = Path(__file__).with_name("team_hub_config.py")
 
 
@@ -30,7 +30,7 @@ class TeamHub:
     """A hub that answers at `api`, and the token of the worker there."""
 
     api: str
-    worker: str = _WORKER
+    worker: str = WORKER
 
     def mint(self, name: str) -> str:
         """Return a new token of a person, with all that the person may do."""
@@ -55,7 +55,7 @@ class TeamHub:
 @contextmanager
 def serve_team_hub(folder: Path) -> Iterator[TeamHub]:
     """Run the hub in a folder until the block ends."""
-    settings = _write_settings(folder)
+    settings = write_settings(folder)
     variables = {"SKERRY_HUB_SETTINGS": str(folder / "hub.json")} | describe_team()
     log = folder / "hub.log"
     with log.open("wb") as output:
@@ -92,9 +92,10 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _write_settings(folder: Path) -> HubSettings:
+def write_settings(folder: Path, *, public_url: str | None = None) -> HubSettings:
+    """Write the settings of a hub into a folder, and return them."""
     settings = HubSettings(
-        public_url=f"http://127.0.0.1:{free_port()}",
+        public_url=public_url or f"http://127.0.0.1:{free_port()}",
         hub_url=f"http://127.0.0.1:{free_port()}",
         proxy_api_url=f"http://127.0.0.1:{free_port()}",
         proxy_command=find_proxy_command(),
@@ -109,7 +110,7 @@ def _write_settings(folder: Path) -> HubSettings:
         password_file=folder / "password",
         project="project-main",
         services=[
-            HubService(name=name, token=f"{_WORKER}" if name == "worker" else f"token-of-{name}-x")
+            HubService(name=name, token=f"{WORKER}" if name == "worker" else f"token-of-{name}-x")
             for name in ("api", "maps", "worker", "supervisor", "dask-gateway", "prometheus")
         ],
         gateway_dashboards_port=free_port(),

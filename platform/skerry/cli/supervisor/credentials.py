@@ -33,12 +33,15 @@ class Credentials(BaseModel):
         Between hub and proxy.
     service_tokens
         Each part's own hub token, by service name.
+    crypt_key
+        Encrypts what the hub keeps of people's tokens at a provider.
     """
 
     instance: str = Field(default_factory=lambda: secrets.token_hex(8))
     owner: str = Field(default_factory=lambda: owner_name(_login_name()))
     proxy_token: str = Field(default_factory=lambda: secrets.token_hex(32))
     service_tokens: dict[str, str] = Field(default_factory=_new_tokens)
+    crypt_key: str = Field(default_factory=lambda: secrets.token_hex(32))
 
     @classmethod
     def load(cls, folder: DataFolder) -> "Credentials":
@@ -51,7 +54,7 @@ class Credentials(BaseModel):
                 for name, token in _new_tokens().items()
                 if name not in credentials.service_tokens
             }
-            if not missing:
+            if not missing and "crypt_key" in credentials.model_fields_set:
                 return credentials
             completed = credentials.model_copy(
                 update={"service_tokens": credentials.service_tokens | missing}

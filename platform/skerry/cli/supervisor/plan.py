@@ -24,6 +24,7 @@ from skerry.core.settings import (
     keep_certificates,
     platform_secrets,
 )
+from skerry.core.sign_on_settings import SECRET_VARIABLE, read_sign_on
 from skerry.storage.layout import DataFolder
 from skerry.storage.writing import write_aside
 
@@ -43,6 +44,7 @@ _WEB_FACES = ("api", "maps", "dashboards", "worker")
 _BEATING = ("worker",)
 """Parts whose life is seen by the file that they touch: work may stand still behind an answer."""
 _DATABASE_USERS = ("api", "maps", "worker")
+_OF_THE_HUB = frozenset({SECRET_VARIABLE, f"{SECRET_VARIABLE}_FILE"})
 # A platform started from a notebook server's terminal must not take that server's identity.
 _NOT_INHERITED = ("JUPYTERHUB_", "JPY_", "DASK_GATEWAY__", "CONFIGPROXY_")
 _OWN_IDENTITY = frozenset(
@@ -203,6 +205,7 @@ class Plan:
             if not key.startswith(_NOT_INHERITED)
             and key not in _OWN_IDENTITY
             and (name in _DATABASE_USERS or key not in secrets)
+            and (name == "hub" or key not in _OF_THE_HUB)
         }
         programs = str(Path(sys.executable).parent)
         no_proxy = [inherited.get("NO_PROXY", inherited.get("no_proxy", "")), "127.0.0.1,localhost"]
@@ -274,6 +277,8 @@ class Plan:
             project=DEFAULT_PROJECT,
             services=self._hub_services(),
             gateway_dashboards_port=self.ports.gateway_dashboards,
+            crypt_key=self.credentials.crypt_key,
+            sign_on=read_sign_on(self.credentials.owner),
             user_environment={
                 "SKERRY_URL": self.public_url,
                 "DASK_GATEWAY__PROXY_ADDRESS": self.gateway.proxy_address,

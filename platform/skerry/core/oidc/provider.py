@@ -6,8 +6,10 @@ Source: OpenID Connect Discovery 1.0, section 4; RFC 9207 for the issuer in answ
 import asyncio
 import ipaddress
 import json
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -85,6 +87,12 @@ class ProviderDocument(BaseModel):
     authorization_response_iss_parameter_supported: bool = False
 
 
+@cache
+def _read_certificates() -> ssl.SSLContext:
+    """Return the authorities to trust: reading them takes longer than most answers."""
+    return httpx.create_ssl_context()
+
+
 async def fetch_json(url: str) -> Any:
     """Return the JSON that an address answers with.
 
@@ -121,7 +129,9 @@ async def ask_json(
     try:
         async with (
             asyncio.timeout(_ANSWER_WITHIN_S),
-            httpx.AsyncClient(timeout=_CONNECT_WITHIN_S, trust_env=trust_env) as client,
+            httpx.AsyncClient(
+                timeout=_CONNECT_WITHIN_S, trust_env=trust_env, verify=_read_certificates()
+            ) as client,
             client.stream(method, url, headers=sent, data=form) as answer,
         ):
             status = answer.status_code

@@ -198,6 +198,6 @@ def _describe(
             "issuer": person.issuer,
             "subject": person.subject,
             "renewed_at": time.time(),
-            **{key: tokens.get(key) for key in ("access_token", "refresh_token", "id_token")},
+            **{key: tokens.get(key) for key in ("access_token", "refresh_token")},
         },
     }

@@ -20,6 +20,7 @@ from oauthenticator.oauth2 import (
     OAuthLogoutHandler,
 )
 from tornado import web
+from tornado.httputil import url_concat
 
 from skerry.core.errors import SkerryError
 from skerry.hub.sign_on.membership import apply_groups
@@ -137,6 +138,13 @@ class CallbackHandler(OAuthCallbackHandler):  # type: ignore[misc]
         if (named or self._names_issuer) and named != self.authenticator.sign_on.issuer:
             raise web.HTTPError(403, "The answer comes from another provider than was asked.")
 
+    def log_exception(self, kind: Any, error: Any, trace: Any) -> None:
+        """Write a failure into the log without the address, in which a code stands."""
+        if isinstance(error, web.HTTPError):
+            self.log.warning("A sign-on ends with status %s", error.status_code)
+        else:
+            self.log.error("A sign-on fails", exc_info=(kind, error, trace))
+
     async def get(self) -> None:
         """Finish the sign-on, and send the browser to where it wanted to go."""
         try:
@@ -154,34 +162,26 @@ class CallbackHandler(OAuthCallbackHandler):  # type: ignore[misc]
 
 
 class SignOffHandler(OAuthLogoutHandler):  # type: ignore[misc]
-    """Ends the session here, then the one at the provider."""
-
-    _hint = ""
-
-    async def default_handle_logout(self) -> None:
-        """End the hub's session; the ID token tells the provider which session is meant."""
-        user = self.current_user
-        if user is not None:
-            state = await user.get_auth_state() or {}
-            self._hint = str(state.get("id_token") or "")
-        await super().default_handle_logout()
+    """Ends the session here, then leads to the end of the one at the provider."""
 
     async def handle_logout(self) -> None:
         """Leave out the cookie of other authenticators."""
 
     async def render_logout_page(self) -> None:
-        """Send the browser on to the provider by a form, so that no token stands in an address."""
+        """Send the browser on to the provider, which asks whether its session is to end too.
+
+        It would not ask if it were shown the ID token, but then that token stood in an address, or
+        came in a form, with which browsers send no cookies of another site.
+        """
         try:
             end = (await self.authenticator.prepare()).end_session_endpoint
         except SkerryError:  # the session here has ended all the same
             end = None
-        if end is None or not self._hint:
+        if end is None:
             await super().render_logout_page()
             return
-        self.set_header("Cache-Control", "no-store")
-        html = await self.render_template(
-            "sign_off.html", provider=self.authenticator.login_service, end_session=end,
-            id_token_hint=self._hint, client_id=self.authenticator.client_id,
-            back=self.authenticator.after_logout,
-        )  # fmt: skip
-        self.finish(html)
+        back = {
+            "client_id": self.authenticator.client_id,
+            "post_logout_redirect_uri": self.authenticator.after_logout,
+        }
+        self.redirect(url_concat(end, back))

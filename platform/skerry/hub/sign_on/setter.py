@@ -2,15 +2,14 @@
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from skerry.core.errors import InvalidInputError
+from skerry.core.hub_settings import HubSettings
 from skerry.core.scopes import PEOPLE_ROLES, ROLE_GROUP_PREFIX
-from skerry.core.sign_on_settings import SECRET_VARIABLE, SignOnSettings
+from skerry.core.sign_on_settings import SignOnSettings, read_secret
 from skerry.hub.roles import ROLE_PREFIX
-from skerry.hub.sign_on.authenticator import ProviderAuthenticator
 
 _CRYPT_KEY = "JUPYTERHUB_CRYPT_KEY"
 
@@ -28,6 +27,8 @@ def set_sign_on(
         If the client's secret or the key for kept tokens is missing, if the platform's address is
         not known, or if several people could get in without a subdomain for each of them.
     """
+    from skerry.hub.sign_on.authenticator import ProviderAuthenticator  # a slow import
+
     _check_key(config, environment)
     config.JupyterHub.authenticator_class = ProviderAuthenticator
     sign_on = config.ProviderAuthenticator
@@ -41,6 +42,13 @@ def set_sign_on(
     sign_on.oauth_callback_url = _name_callback(config)
     _set_membership(config, settings)
     _set_groups(config, settings)
+
+
+def set_one_machine(config: Any, settings: HubSettings) -> None:
+    """Let the one person of this machine sign on with a provider, if the settings name one."""
+    if settings.sign_on is not None:
+        config.CryptKeeper.keys = [settings.crypt_key]
+        set_sign_on(config, settings.sign_on)
 
 
 def _set_membership(config: Any, settings: SignOnSettings) -> None:
@@ -65,32 +73,6 @@ def _set_groups(config: Any, settings: SignOnSettings) -> None:
     groups = _read(config, "load_groups", {})
     projects = {project for rule in settings.groups for project in rule.projects}
     config.JupyterHub.load_groups = {project: {} for project in sorted(projects)} | groups
-
-
-def read_secret(environment: Mapping[str, str]) -> str:
-    """Return the client's secret, from a variable or from the file that another one names.
-
-    Raises
-    ------
-    InvalidInputError
-        If there is none.
-    """
-    if secret := environment.get(SECRET_VARIABLE, "").strip():
-        return secret
-    path = environment.get(f"{SECRET_VARIABLE}_FILE", "")
-    try:
-        secret = Path(path).read_text("utf-8").strip() if path else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInputError(
-            f"{SECRET_VARIABLE}_FILE names {path}, which cannot be read ({type(error).__name__}).",
-            remedy="Check the path and the permissions of the file.",
-        ) from None
-    if not secret:
-        raise InvalidInputError(
-            "Sign-on needs the secret of the platform's client at the provider.",
-            remedy=f"Set {SECRET_VARIABLE}, or {SECRET_VARIABLE}_FILE to the file that holds it.",
-        )
-    return secret
 
 
 def _check_key(config: Any, environment: Mapping[str, str]) -> None:
