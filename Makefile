@@ -1,6 +1,6 @@
 # `make run` starts the platform, `make test` proves it; each sets up what it needs first.
 .DEFAULT_GOAL := help
-.PHONY: help setup run minio kubernetes-tools test test-quick test-lowest test-kubernetes test-peers test-all check fix bench soak peers
+.PHONY: help setup run minio kubernetes-tools test test-quick test-lowest test-kubernetes test-peers test-all check fix bench soak peers images image-locks
 
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
@@ -42,6 +42,12 @@ test-kubernetes: setup minio kubernetes-tools ## Tests on a real control plane o
 
 soak: setup minio ## Kill processes of two platforms until 200 runs each have ended; RUNS=, SEED=, ONLY=alone|team
 	@$(PY) -m tests.soak.run $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
+
+images: setup ## Build the container images and test each inside; ONLY=analysis|hub|services, BASE=another base
+	@$(PY) -m images.building $(if $(ONLY),--only $(ONLY)) $(if $(BASE),--base $(BASE)) $(if $(REGISTRY),--registry $(REGISTRY))
+
+image-locks: setup # after a change of requirements.lock: what each image takes of it
+	@$(PY) -m images.building.subsets
 
 peers: setup
 	@sh tests/peers/setup.sh .peers tests/peers .venv/bin/python "titiler-xarray, xpublish-tiles, rio-tiler, odc-stac"

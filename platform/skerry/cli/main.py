@@ -52,6 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "validate": ("skerry.cli.validate:validate", "Check a product and list every check."),
     "process": ("skerry.cli.process:process", "Run a processor, or the steps of a payload."),
+    "new": ("skerry.cli.new.command:new", "Start a project for a new processor."),
     "simulate": ("skerry.cli.simulate:simulate", "Make small simulated products."),
     "demo": ("skerry.cli.demo:demo", "Run the pipeline end to end on simulated data."),
     "release": ("skerry.cli.releases:release", "Propose, approve and list releases."),

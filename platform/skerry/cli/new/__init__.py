@@ -1,0 +1,1 @@
+"""`skerry new`: starts a project from a template."""

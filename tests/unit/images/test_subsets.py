@@ -1,0 +1,54 @@
+"""The locks of the images are parts of the whole lock, neither stale nor different."""
+
+from pathlib import Path
+
+import pytest
+from images.building.subsets import (
+    ROOT,
+    SUBSETS,
+    WHOLE,
+    Subset,
+    list_needed,
+    list_pinned,
+    read_lock,
+)
+from packaging.requirements import Requirement
+
+
+@pytest.mark.parametrize("subset", SUBSETS, ids=lambda subset: subset.path)
+def test_each_has_the_versions_and_hashes_of_the_whole_lock(subset: Subset) -> None:
+    whole = read_lock(WHOLE)
+    part = read_lock(ROOT / subset.path)
+    differing = [
+        name
+        for name, (pin, hashes) in part.items()
+        if (version(pin), hashes.split()) != (version(whole[name][0]), whole[name][1].split())
+    ]
+    assert differing == [], "run 'make image-locks'"
+    assert all("--hash=sha256:" in hashes for _, hashes in part.values())
+    assert "://" not in (ROOT / subset.path).read_text()
+
+
+@pytest.mark.parametrize("subset", SUBSETS, ids=lambda subset: subset.path)
+def test_each_has_what_is_needed_and_nothing_else(subset: Subset) -> None:
+    pinned = set(list_pinned(ROOT / subset.path))
+    assert pinned == list_needed(subset.name_requirements()), "run 'make image-locks'"
+
+
+def test_a_stale_lock_would_be_seen(tmp_path: Path) -> None:
+    hub = next(subset for subset in SUBSETS if subset.path == "images/hub/requirements.lock")
+    lines = (ROOT / hub.path).read_text().splitlines(keepends=True)
+    start = next(at for at, line in enumerate(lines) if line.startswith("pycurl=="))
+    stale = tmp_path / "requirements.lock"
+    stale.write_text("".join(lines[:start]) + "surplus==1 \\\n    --hash=sha256:0\n")
+    assert "surplus" in set(list_pinned(stale)) - list_needed(hub.name_requirements())
+    assert "pycurl" in list_needed(hub.name_requirements()) - set(list_pinned(stale))
+
+
+def test_development_stays_out_of_servers() -> None:
+    for path in ("images/hub/requirements.lock", "images/services/requirements.lock"):
+        assert not {"pytest", "mypy", "ruff", "playwright"} & read_lock(ROOT / path).keys()
+
+
+def version(pin: str) -> str:
+    return str(Requirement(pin).specifier)
