@@ -219,9 +219,9 @@ def look_at_port(folder: DataFolder) -> Iterator[Finding]:
 
 def look_at_packages(_folder: DataFolder) -> Iterator[Finding]:
     """Check that the installed packages are those of the lock file."""
-    from skerry.production.environments import find_deviations, find_lock
+    from skerry.production.environments import find_deviations, find_installed_lock
 
-    deviations = find_deviations(find_lock())
+    deviations = find_deviations(find_installed_lock())
     if deviations:
         shown = ", ".join(deviations[:3]) + (" ..." if deviations[3:] else "")
         yield Finding(

@@ -63,6 +63,12 @@ def find_lock() -> Path:
     )
 
 
+def find_installed_lock() -> Path:
+    """Return the lock of what is installed here: an image has a part of the whole lock."""
+    part = Path(sys.prefix) / "share" / "skerry" / _LOCK
+    return part if part.is_file() else find_lock()
+
+
 def describe_environment(extra_wheels: Mapping[str, str] | None = None) -> Environment:
     """Return the parts of the running environment as digests, plus extra wheels.
 

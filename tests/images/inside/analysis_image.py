@@ -58,6 +58,14 @@ class Notebooks(Home):
     def test_what_a_run_is_started_with_can_be_imported(self) -> None:
         run("python", "-c", "import skerry.production.attempt, skerry.production.page")
 
+    def test_doctor_knows_the_part_of_the_lock_that_is_here(self) -> None:
+        from skerry.production.environments import find_deviations, find_installed_lock
+
+        self.assertEqual(find_deviations(find_installed_lock()), [])
+        self.assertEqual(
+            find_installed_lock().read_bytes(), Path("/requirements.lock").read_bytes()
+        )
+
     def test_every_processor_is_found(self) -> None:
         self.assertIn("turbidity", run("skerry", "process", "--list", env=self.variables))
 

@@ -76,5 +76,13 @@ class TheParts(unittest.TestCase):
     def test_dashboards(self) -> None:
         self.prove("dashboards", "skerry.dashboards")
 
+    def test_doctor_knows_the_part_of_the_lock_that_is_here(self) -> None:
+        from skerry.production.environments import find_deviations, find_installed_lock
+
+        self.assertEqual(find_deviations(find_installed_lock()), [])
+        self.assertEqual(
+            find_installed_lock().read_bytes(), Path("/requirements.lock").read_bytes()
+        )
+
     def test_jobs_of_kubernetes_can_be_asked_for(self) -> None:
         import skerry.production.executors.kubernetes.executor  # noqa: F401

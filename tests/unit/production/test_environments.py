@@ -22,6 +22,7 @@ from skerry.production.environments import (
     describe_environment,
     digest_environment,
     find_deviations,
+    find_installed_lock,
     find_lock,
     find_python,
     store_environment,
@@ -86,6 +87,17 @@ def small_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.slow
+def test_an_image_names_the_part_of_the_lock_that_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert find_installed_lock() == find_lock()
+    part = tmp_path / "share" / "skerry" / "requirements.lock"
+    part.parent.mkdir(parents=True)
+    part.write_text("")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert find_installed_lock() == part
+
+
 def test_own_wheel_is_the_package_and_the_same_every_time(tmp_path: Path) -> None:
     first, second = tmp_path / "1", tmp_path / "2"
     first.mkdir()
