@@ -13,6 +13,7 @@ from skerry.core.settings import (
     read_grants_way,
     read_largest_body,
 )
+from skerry.core.trusted_issuers import TrustedIssuers
 
 PORT_VARIABLE = "SKERRY_PORT"
 
@@ -28,7 +29,7 @@ def check_variables() -> None:
     for read in (
         read_port, read_floor, check_format, read_grants_way, read_largest_body,
         RunLimits.from_environment, UpkeepSettings.from_environment,
-        WorkerSettings.from_environment,
+        WorkerSettings.from_environment, TrustedIssuers.from_environment,
     ):  # fmt: skip
         read()
 

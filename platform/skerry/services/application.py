@@ -26,6 +26,7 @@ from skerry.services.guarded_route import create_router
 from skerry.services.hub_access import HubAccess, HubVerifier, check_hub
 from skerry.services.identity import Verifier, anyone
 from skerry.services.login import HubLogin, create_login_router
+from skerry.services.machine_tokens import PlatformVerifier, open_verifier
 from skerry.services.measuring import MeasuredRequests, create_measurements_router
 from skerry.services.media import add_models, sends_json
 from skerry.services.middleware import KnownHosts, ProblemDocuments, SecurityHeaders
@@ -66,7 +67,7 @@ def create_application(
     hub
         The hub; read from the environment when left out.
     verifier
-        Checks tokens; the hub when left out.
+        Checks tokens; the hub, and the trusted issuers, when left out.
     lifespan
         The resources that the program opens at its start and closes at its end.
     measurements
@@ -80,7 +81,7 @@ def create_application(
     A response without a ``Cache-Control`` of its own is ``no-store``.
     """
     hub = hub or HubAccess.from_environment()
-    verifier = verifier or HubVerifier(hub.api_url, data=settings.data)
+    verifier = verifier or open_verifier(hub.api_url, settings.data)
     measurements = measurements or Measurements()
     tell(measurements)
     needs = ReadinessChecks({**(checks or {}), "hub": lambda: check_hub(hub.api_url)})
@@ -185,7 +186,7 @@ def _combine(verifier: Verifier, inner: Lifespan | None) -> Lifespan:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
-            if isinstance(verifier, HubVerifier):
+            if isinstance(verifier, (HubVerifier, PlatformVerifier)):
                 stack.push_async_callback(verifier.close)
             if inner is not None:
                 await stack.enter_async_context(inner(app))

@@ -1,4 +1,4 @@
-"""Asks the hub whether the person or project exists to whom something is given."""
+"""Asks whether the person, project or program exists to whom something is given."""
 
 from urllib.parse import quote
 
@@ -6,6 +6,7 @@ import httpx
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.ownership import PLATFORM_OWNER, check_owner
+from skerry.core.trusted_issuers import TrustedIssuers
 from skerry.services.hub_access import HubAccess
 
 _FOLDERS = {"person": "users", "project": "groups", "service": "services"}
@@ -29,6 +30,8 @@ def check_holder(hub: HubAccess, holder: str) -> str | None:
     if holder == PLATFORM_OWNER:
         return None
     kind, _, name = holder.partition(":")
+    if kind == "service" and name in TrustedIssuers.from_environment().names:
+        return None
     status = _ask(hub, f"{_FOLDERS[kind]}/{quote(name, safe='')}")
     if status == httpx.codes.NOT_FOUND:
         raise InvalidInputError(

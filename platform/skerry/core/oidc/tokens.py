@@ -75,8 +75,18 @@ async def verify_token(token: str, keys: KeySet, expected: Expected) -> Mapping[
             options={"require": ["exp", "iat", "iss", "aud", "sub"],
                      "enforce_minimum_key_length": True},
         )  # fmt: skip
-    except jwt.PyJWTError as error:
+    except (jwt.PyJWTError, RecursionError, OverflowError) as error:
         raise RefusedTokenError(_explain(error), remedy=_REMEDY) from None
+
+
+def read_unchecked(token: str) -> Mapping[str, Any]:
+    """Return the claims of a token before any check; none if they cannot be read."""
+    if len(token) > _LARGEST:
+        return {}
+    try:
+        return jwt.decode(token, options={"verify_signature": False})
+    except (jwt.PyJWTError, RecursionError):
+        return {}
 
 
 def _read_header(token: str, algorithms: Collection[str]) -> tuple[str, str]:
@@ -85,7 +95,7 @@ def _read_header(token: str, algorithms: Collection[str]) -> tuple[str, str]:
         if len(token) > _LARGEST:
             raise jwt.DecodeError
         header = jwt.get_unverified_header(token)
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, RecursionError):
         raise RefusedTokenError("The token is not a JWT.", remedy=_REMEDY) from None
     algorithm, name = header.get("alg"), header.get("kid")
     if algorithm not in algorithms:
@@ -117,7 +127,7 @@ _REASONS: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
 )
 
 
-def _explain(error: jwt.PyJWTError) -> str:
+def _explain(error: Exception) -> str:
     if isinstance(error, jwt.MissingRequiredClaimError):
         return f"The token lacks the claim {error.claim!r}."
     return next(
