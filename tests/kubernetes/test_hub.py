@@ -1,0 +1,169 @@
+"""People of a real hub start servers, which a real API server accepts as pods or refuses."""
+
+import html
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.cluster_hub import name_image
+from tests.kubernetes.hub import ClusterHub, serve_cluster_hub
+from tests.kubernetes.server import KubernetesServer
+from tests.platform_process import wait_until
+
+pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def hub(
+    kubernetes: KubernetesServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ClusterHub]:
+    with (
+        kubernetes.namespace() as namespace,
+        serve_cluster_hub(kubernetes, namespace, tmp_path_factory.mktemp("hub")) as hub,
+    ):
+        yield hub
+
+
+@contextmanager
+def started(hub: ClusterHub, name: str, **choice: str) -> Iterator[dict[str, Any]]:
+    """Start a person's server, and give its pod; end it after."""
+    answer = hub.ask("POST", f"users/{name}/server", name, json=choice)
+    assert answer.status_code == 202, (answer.text, hub.explain())
+    try:
+        yield hub.find_pod(name)
+    finally:
+        hub.ask("DELETE", f"users/{name}/server")  # it may have ended
+        with hub.kubernetes.log_in() as owner:
+            for pod in hub.list_pods():
+                path = f"/api/v1/namespaces/{hub.namespace}/pods/{pod['metadata']['name']}"
+                owner.delete(f"{path}?gracePeriodSeconds=0")
+        wait_until(lambda: not is_started(hub, name), 60, "the server is over", hub.explain)
+
+
+def is_started(hub: ClusterHub, name: str) -> bool:
+    return bool(hub.ask("GET", f"users/{name}").json()["servers"])
+
+
+def test_the_api_server_accepts_the_pod_that_a_person_chose(hub: ClusterHub) -> None:
+    with started(hub, "ann", profile="large", image="last") as pod:
+        spec = pod["spec"]
+        [container] = spec["containers"]
+        assert container["image"] == name_image("b")
+        assert container["resources"]["limits"] == {"cpu": "8", "memory": str(64 << 30)}
+        assert spec["nodeSelector"] == {"size": "large"}
+        assert spec["priority"] == 100
+        assert spec["automountServiceAccountToken"] is False
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        mounts = {one["mountPath"] for one in container["volumeMounts"]}
+        assert mounts == {
+            "/home/skerry", "/tmp", "/data/elevation", "/data/lakes", "/projects/lakes"
+        }  # fmt: skip
+        with hub.kubernetes.log_in() as owner:
+            claims = f"/api/v1/namespaces/{hub.namespace}/persistentvolumeclaims"
+            claim = owner.get(f"{claims}/home-ann").raise_for_status().json()
+        assert claim["spec"]["resources"]["requests"]["storage"] == "10Gi"
+
+
+@pytest.mark.parametrize(
+    ("name", "choice", "words"),
+    [
+        ("eve", {"profile": "large"}, "There is no profile 'large' for you"),
+        ("ann", {"profile": "gpu"}, "There is no profile 'gpu' for you"),
+        ("bob", {"profile": "gpu", "image": "last"}, "has no environment 'last'"),
+        ("eve", {"image": "registry.example/evil"}, "has no environment"),
+        ("eve", {"image--unlisted-choice": "registry.example/evil"}, "has no option"),
+    ],
+)
+def test_what_a_person_is_not_offered_starts_nothing(
+    hub: ClusterHub, name: str, choice: dict[str, str], words: str
+) -> None:
+    before = hub.list_pods()
+    answer = hub.ask("POST", f"users/{name}/server", name, json=choice)
+    # the hub of z2jh answers before it has asked the spawner
+    assert answer.status_code in (201, 202, 400), answer.text
+    wait_until(lambda: words in hub.log.read_text(), 30, words, hub.explain)
+    wait_until(lambda: not is_started(hub, name), 30, "nothing starts", hub.explain)
+    assert hub.list_pods() == before
+
+
+@pytest.mark.parametrize(("name", "other"), [("ann", "bob"), ("zoe", "ann")])
+def test_nobody_starts_or_sees_another_s_server(hub: ClusterHub, name: str, other: str) -> None:
+    assert hub.ask("POST", f"users/{other}/server", name).status_code in (403, 404)
+    assert hub.ask("DELETE", f"users/{other}/server", name).status_code in (403, 404)
+    assert hub.ask("GET", f"users/{other}", name).status_code in (403, 404)
+    assert hub.ask("GET", f"users/{name}", name).status_code == 200
+
+
+@contextmanager
+def working(hub: ClusterHub, pod: dict[str, Any], folder: Path) -> Iterator[None]:
+    """Run what a pod's container runs, with its variables, as a process of this machine."""
+    [container] = pod["spec"]["containers"]
+    variables = {one["name"]: one.get("value", "") for one in container["env"]}
+    variables |= {"HOME": str(folder), "PATH": os.defpath}
+    command = [sys.executable, *container["args"][1:]]
+    if os.geteuid() == 0:
+        command.append("--allow-root")  # this machine's container
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, env=variables, cwd=folder, stdout=log, stderr=subprocess.STDOUT
+        )
+    try:
+        hub.run(pod)
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def test_a_server_works_and_its_end_is_explained_to_its_person(
+    hub: ClusterHub, tmp_path: Path
+) -> None:
+    with started(hub, "zoe", profile="small") as pod:
+        with working(hub, pod, tmp_path):
+            wait_until(
+                lambda: hub.ask("GET", "users/zoe").json()["servers"].get("", {}).get("ready"),
+                120, "the server is ready",
+                lambda: hub.explain() + (tmp_path / "server.log").read_text()[-3000:],
+            )  # fmt: skip
+            address = f"http://127.0.0.1:{hub.host.rpartition(':')[2]}/user/zoe/api/status"
+            host = {"Host": hub.host.replace("skerry.localhost", "zoe.people.localhost")}
+            for name, status in (("zoe", 200), ("ann", 403)):
+                shown = {"Authorization": f"token {hub.mint(name)}", **host}
+                answer = httpx.get(address, headers=shown, trust_env=False, timeout=30)
+                assert answer.status_code == status, answer.text
+            hub.end(pod, "OOMKilled")
+        wait_until(lambda: not is_started(hub, "zoe"), 60, "the hub has seen it", hub.explain)
+    visitor = hub.log_in("zoe")
+    for path in ("/hub/spawn", "/hub/home"):
+        page = html.unescape(visitor.open(path).text)
+        assert "it needed more memory than its limit of 4 GiB" in page, page
+    assert "needed more memory" not in hub.log_in("ann").open("/hub/spawn").text
+    with started(hub, "zoe"):
+        pass
+    assert "needed more memory" not in hub.log_in("zoe").open("/hub/home").text
+
+
+def test_the_page_offers_a_person_what_their_groups_may_choose(hub: ClusterHub) -> None:
+    page = hub.log_in("bob").open("/hub/spawn").text
+    assert "GPU" in page
+    assert "Much memory" not in page
+    shown = hub.log_in("eve").open("/hub/spawn").text
+    assert "GPU" not in shown
+    assert "2 processors" in shown
+
+
+def test_the_hub_reads_no_secret_of_its_namespace(hub: ClusterHub) -> None:
+    config = json.loads((hub.kubernetes.folder / "hub.config").read_text())
+    token = config["users"][0]["user"]["token"]
+    with hub.kubernetes.log_in(token) as account:
+        base = f"/api/v1/namespaces/{hub.namespace}"
+        assert account.get(f"{base}/pods").status_code == 200
+        assert account.get(f"{base}/secrets").status_code == 403
+        assert account.get("/api/v1/namespaces/default/pods").status_code == 403
