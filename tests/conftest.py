@@ -7,7 +7,8 @@ SKERRY_REAL_DATA (`make` sets it) names no folder, they are not run; where it do
 others. The same holds for `postgresql` where no PostgreSQL with PostGIS is installed, for `s3`
 where MinIO was not built, and for `kubernetes` where its API server was not; `--complete` demands
 them. With `--quick` none of these is run, and a test with many sets of parameters is run with three
-of them. The summary says how many were left out.
+of them; in a daily run, without any of these options, a slow test is run with two of its sets. The
+summary says how many were left out.
 """
 
 import ast
@@ -32,8 +33,8 @@ ROOT = Path(__file__).parents[1]
 REAL_DATA = os.environ.get("SKERRY_REAL_DATA", "")
 NOT_RUN = pytest.StashKey[dict[str, list[str]]]()
 """Marker to the names of the tests that were left out for it."""
-SLOW_FILE = re.compile(r"^pytestmark = .*\bslow\b", re.MULTILINE)
-"""What makes all tests of a file slow ones."""
+WHOLE_FILE = re.compile(r"^pytestmark = .*\bmark\.(long|slow)\b", re.MULTILINE)
+"""What marks all tests of a file as long or slow ones."""
 WHY = {
     "kubernetes": "tests on Kubernetes were not run: quick run, or not built "
     "('make kubernetes-tools', with Go)",
@@ -42,7 +43,7 @@ WHY = {
     "s3": "tests on an object store were not run: quick run, or no MinIO ('make minio', with Go)",
     "real_data": "real-data tests were not run: quick run, or SKERRY_REAL_DATA names no folder",
     "slow": "slow tests were left out: 'make test' runs them",
-    "parameters": "more sets of parameters were left out: 'make test' tries all",
+    "parameters": "more sets of parameters were left out: 'make test-all' tries all",
 }
 
 
@@ -66,13 +67,14 @@ def find_chromium() -> str | None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Browser tests exist only where a browser does; slow files are not even read when not run."""
+    """Browser tests exist only where a browser does; what is not run is not even imported."""
     if collection_path.name.startswith("test_browser") and find_chromium() is None:
         return True
-    if "slow" in _name_left_out(config) and collection_path.match("test_*.py"):
+    left_out = _name_left_out(config)
+    if left_out and collection_path.match("test_*.py"):
         text = collection_path.read_text("utf-8")
-        if SLOW_FILE.search(text):
-            names = config.stash.setdefault(NOT_RUN, {}).setdefault("slow", [])
+        if (found := WHOLE_FILE.search(text)) and found[1] in left_out:
+            names = config.stash.setdefault(NOT_RUN, {}).setdefault(found[1], [])
             names += [f"{collection_path}::{name}" for name in _name_tests(ast.parse(text).body)]
             return True
     return None
@@ -128,8 +130,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if mark is not None:
             items.remove(item)
             not_run.setdefault(mark, []).append(item.nodeid)
-    if "slow" in left_out:
-        not_run["parameters"] = _leave_out_parameters(items)
+    if left_out & {"slow", "long"}:
+        not_run["parameters"] = _leave_out_parameters(items, is_quick="slow" in left_out)
     order = {
         item.path: ORDER.index(item.path.relative_to(ROOT / "tests").parts[0]) for item in items
     }
@@ -151,17 +153,22 @@ def _name_left_out(config: pytest.Config) -> set[str]:
     return {"long"}
 
 
-def _leave_out_parameters(items: list[pytest.Item]) -> list[str]:
-    """Keep the first, middle and last parameters of each test; return the names of the others."""
+def _leave_out_parameters(items: list[pytest.Item], *, is_quick: bool) -> list[str]:
+    """Keep first and last parameters of each slow test; return the names of the others.
+
+    These are often the smallest state (a file, a folder) and the largest (a database server, a
+    bucket). A quick run keeps first, middle and last of every test.
+    """
     sets: dict[str, list[pytest.Item]] = {}
     for item in items:
-        sets.setdefault(item.nodeid.partition("[")[0], []).append(item)
-    kept = {
-        same[index].nodeid for same in sets.values() for index in (0, len(same) // 2, len(same) - 1)
-    }
-    names = [item.nodeid for item in items if item.nodeid not in kept]
-    items[:] = [item for item in items if item.nodeid in kept]
-    return names
+        if is_quick or item.get_closest_marker("slow"):
+            sets.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    left_out = set()
+    for same in sets.values():
+        kept = (0, len(same) // 2, len(same) - 1) if is_quick else (0, len(same) - 1)
+        left_out |= {item.nodeid for index, item in enumerate(same) if index not in kept}
+    items[:] = [item for item in items if item.nodeid not in left_out]
+    return sorted(left_out)
 
 
 def _read_limit(item: pytest.Item) -> float:

@@ -26,6 +26,8 @@ from skerry.storage.layout import DataFolder
 from skerry.storage.migrate import upgrade
 from skerry.storage.platform_mark import MARK
 
+pytestmark = pytest.mark.long
+
 SECRET = "open-sesame-42"
 ALL = ("up", "serve", "doctor", "backup")
 

@@ -17,7 +17,7 @@ from tests.platform_process import RunningPlatform, start_platform, wait_until
 from skerry.core.scopes import Scope
 from skerry.simulate import simulate_s2_l2a
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(600)]
 
 PAGES = "/services/dashboards"
 SLOW_MS = 60_000
@@ -214,13 +214,7 @@ def test_number_fields_have_named_buttons_and_take_keys(page: Page) -> None:
     expect(page.get_by_role("slider", name="Opacity")).to_be_visible()
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/runs?job=other&status=cancelled",
-        *(pytest.param(path, marks=pytest.mark.long) for path in ("/", "/run?id=x", "/map")),
-    ],
-)
+@pytest.mark.parametrize("path", ["/runs?job=other&status=cancelled", "/", "/run?id=x", "/map"])
 def test_a_page_whose_program_died_says_so_and_heals(
     page: Page, platform: RunningPlatform, path: str
 ) -> None:

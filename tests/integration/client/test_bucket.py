@@ -8,7 +8,7 @@ from tests.minio_server import S3Server
 from tests.served_api import ServedApi, serve_api
 from tests.served_bucket import PUBLISH_HEIGHTS, run_without_keys, using_bucket
 
-pytestmark = pytest.mark.s3
+pytestmark = [pytest.mark.s3, pytest.mark.long]
 
 WORK = """
 import logging, pickle, sys

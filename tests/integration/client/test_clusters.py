@@ -12,7 +12,7 @@ from skerry.client.session import Session
 from skerry.core.errors import InvalidInputError, UnavailableError
 from skerry.hub.gateway_backend import find_temporary
 
-pytestmark = pytest.mark.usefixtures("environment")
+pytestmark = [pytest.mark.usefixtures("environment"), pytest.mark.long]
 
 
 def list_clusters(platform: RunningPlatform) -> set[str]:

@@ -10,6 +10,8 @@ from tests.platform_process import SKERRY, RunningPlatform, wait_until
 from skerry.cli.demo import NAME, SCENES
 from skerry.client.session import Session
 
+pytestmark = pytest.mark.long
+
 
 def list_state(session: Session) -> dict[str, list[str]]:
     """Return what of the demo is there."""

@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.platform_process import RunningPlatform, start_platform
 
 from skerry.simulate import simulate_s2_l2a
+
+pytestmark = pytest.mark.long
 
 PARTS = ["api", "maps", "hub"]
 

@@ -35,7 +35,7 @@ from skerry.storage import granted
 from skerry.storage.granted import Accesses
 from skerry.storage.s3 import connect
 
-pytestmark = [pytest.mark.s3, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.s3, pytest.mark.long, pytest.mark.timeout(900)]
 PRODUCTION = Path(__file__).parents[3] / "notebooks/production/s2_water_quality.ipynb"
 HERE = {"scheduler": "threads"}
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers do not have it
@@ -174,7 +174,6 @@ def test_workers_read_what_was_opened_before_and_after_their_start(
         assert float(value) > 0
 
 
-@pytest.mark.long
 def test_the_first_tutorial_runs_unchanged(platform: RunningPlatform, tmp_path: Path) -> None:
     notebook = execute_notebook(platform, tmp_path, "tutorials/first_steps.ipynb")
     assert "ClusterClient" in str(notebook.cells)

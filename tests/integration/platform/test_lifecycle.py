@@ -17,6 +17,8 @@ from tests.platform_process import RunningPlatform, start_platform, wait_until
 from skerry.storage.database import database_url
 from skerry.storage.layout import DataFolder
 
+pytestmark = pytest.mark.long
+
 PARTS = ["gateway", "hub"]
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 

@@ -11,6 +11,8 @@ from tests.platform_process import RunningPlatform
 
 from skerry.core.scopes import PUBLICISER, SCIENTIST
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def server_environment(running_platform: RunningPlatform, lab: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from tests.postgresql_server import PostgresqlServer
 
 from skerry.core.settings import DATABASE_VARIABLE
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.postgresql, pytest.mark.long, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

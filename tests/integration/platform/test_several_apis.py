@@ -27,7 +27,7 @@ from tests.soak.front import serve_front
 
 from skerry.core.settings import DATABASE_VARIABLE
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.postgresql, pytest.mark.long, pytest.mark.timeout(900)]
 
 NEXT = {"Connection": "close"}
 """Each request has a connection of its own, so each reaches the next process."""

@@ -13,7 +13,7 @@ from tests.platform_process import RunningPlatform
 
 from skerry.core.logs import FORMAT_VARIABLE
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 WEB = {"skerry_request_seconds", "process_cpu_seconds"}
 STATE = {"skerry_database_seconds", "skerry_objects_seconds"}

@@ -12,6 +12,8 @@ from tests.integration.production.stage import LIMIT_S, SHOW, Stage, kill, make_
 from tests.platform_process import SKERRY, wait_until
 from tests.stac_documents import make_collection
 
+pytestmark = pytest.mark.long
+
 _PARAMETERS = 'ending: str = "wait"'
 _BEGIN = f"""\
 {SHOW}
@@ -73,7 +75,6 @@ def _kill_both(stage: Stage, run: str) -> None:
     stage.kill_worker()
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("end", [_cancel, _kill, _kill_both])
 def test_the_clusters_of_an_attempt_that_is_ended(
     stage: Stage, job: str, end: Callable[[Stage, str], None]

@@ -70,7 +70,7 @@ def test_every_point_is_tried() -> None:
     assert set(RUN_PROCESS_KILLED) == set(BOTH_KILLED) == set(ATTEMPT_POINTS)
 
 
-@pytest.mark.parametrize("point", choose(WORKER_POINTS, {"after:claim", "after:execute"}))
+@pytest.mark.parametrize("point", choose(WORKER_POINTS, {"after:execute"}))
 def test_worker_killed_at_its_own_points(stage: Stage, point: str) -> None:
     stage.arm(point)
     run = stage.start()
@@ -113,7 +113,7 @@ def test_worker_and_run_process_killed(stage: Stage, point: str) -> None:
     stage.check_published_once(run)
 
 
-@pytest.mark.parametrize("point", choose(ATTEMPT_POINTS, {"after:write", "after:publish"}))
+@pytest.mark.parametrize("point", choose(ATTEMPT_POINTS, {"after:publish"}))
 def test_run_process_killed(stage: Stage, point: str) -> None:
     stage.arm(point)
     run = stage.start()

@@ -11,6 +11,8 @@ import pytest
 from tests.integration.production.stage import LIMIT_S, Stage, is_gone, kill, make_notebook
 from tests.platform_process import wait_until
 
+pytestmark = pytest.mark.long
+
 _PARAMETERS = """\
 pids: str
 ending: str = "wait"
@@ -82,8 +84,8 @@ def wait_until_gone(begun: dict[str, int]) -> None:
 @pytest.mark.parametrize(
     ("ending", "status"),
     [
-        pytest.param("finish", "succeeded", marks=pytest.mark.long),
-        pytest.param("raise", "failed", marks=pytest.mark.long),
+        ("finish", "succeeded"),
+        ("raise", "failed"),
         ("exit", "failed"),
     ],
 )
@@ -103,7 +105,6 @@ def _kill_kernel(_stage: Stage, _run: str, begun: dict[str, int]) -> None:
     kill(begun["kernel"])
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("end", [_cancel, _kill_kernel])
 def test_an_attempt_that_is_ended(
     stage: Stage, job: str, tmp_path: Path, end: Callable[[Stage, str, dict[str, int]], None]
@@ -114,7 +115,6 @@ def test_an_attempt_that_is_ended(
     wait_until_gone(begun)
 
 
-@pytest.mark.long
 def test_an_attempt_that_times_out(stage: Stage, job: str, tmp_path: Path) -> None:
     run, begun = begin(stage, tmp_path, "brief", "wait")
     assert "timeout of 15 s" in stage.wait_for(run, "failed")["detail"]
@@ -135,7 +135,6 @@ def test_a_run_process_that_is_killed(stage: Stage, job: str, tmp_path: Path) ->
     wait_until_gone(second)
 
 
-@pytest.mark.long
 def test_a_worker_that_is_killed(stage: Stage, job: str, tmp_path: Path) -> None:
     run, begun = begin(stage, tmp_path, job, "wait")
     stage.kill_worker()
@@ -147,7 +146,6 @@ def test_a_worker_that_is_killed(stage: Stage, job: str, tmp_path: Path) -> None
     wait_until(lambda: not list(scratch.glob(f"{run}-*")), LIMIT_S, "the scratch is freed")
 
 
-@pytest.mark.long
 def test_a_worker_and_a_run_process_that_are_killed(stage: Stage, job: str, tmp_path: Path) -> None:
     run, begun = begin(stage, tmp_path, job, "wait")
     worker, attempt = stage.worker_pid(), stage.attempt_pid(run, 1)

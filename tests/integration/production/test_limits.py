@@ -6,6 +6,8 @@ from itertools import pairwise
 import pytest
 from tests.integration.production.stage import Stage, make_notebook, serve_stage
 
+pytestmark = pytest.mark.long
+
 _GROW = """\
 held = [b"x" * 50_000_000 for _ in range(20)]
 import time
@@ -24,7 +26,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield stage
 
 
-@pytest.mark.long
 def test_a_worker_carries_out_as_many_runs_at_once_as_it_is_told(small: Stage) -> None:
     runs = [small.start() for _ in range(3)]
     ended = [small.wait_for(run, "succeeded", "failed") for run in runs]
@@ -34,7 +35,6 @@ def test_a_worker_carries_out_as_many_runs_at_once_as_it_is_told(small: Stage) -
         assert earlier[1] <= later[0]
 
 
-@pytest.mark.long
 def test_a_run_that_takes_too_much_memory_is_ended_and_says_so(small: Stage) -> None:
     notebook = make_notebook(("minute: int = 0", _GROW), parameters=0)
     small.create_job("large", small.release_notebook("large", notebook))

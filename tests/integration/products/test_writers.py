@@ -16,6 +16,8 @@ from skerry.cli.main import run
 from skerry.products import open_product
 from skerry.products.writing import FORMATS, write_product
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[3]
 SAFE = "s2-l2a"
 """The simulation that stands for SAFE among the formats."""

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 BUDGET_BYTES = 300 * 10**6
 VARIABLES = "abcdefgh"
 PRODUCT_BYTES = len(VARIABLES) * 8000 * 8000 * 2

@@ -25,7 +25,9 @@ from skerry.storage.homes import HOMES
 from skerry.storage.object_places import open_objects
 from skerry.storage.tables import audit, grants
 
-BUCKET = pytest.param("bucket", marks=[pytest.mark.s3, pytest.mark.long])
+pytestmark = pytest.mark.long
+
+BUCKET = pytest.param("bucket", marks=pytest.mark.s3)
 
 
 @pytest.fixture(params=["folder", BUCKET])

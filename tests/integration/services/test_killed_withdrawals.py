@@ -27,6 +27,8 @@ from skerry.storage.layout import DataFolder
 from skerry.storage.object_places import open_objects
 from skerry.storage.tables import audit
 
+pytestmark = pytest.mark.long
+
 FILES = {f"product.zarr/c/{number}": bytes([number]) * 10 for number in range(20)}
 COMMAND = ["item", "withdraw", "lakes/scene", "--reason", "wrong calibration",
            "--delete-bytes", "--yes"]  # fmt: skip
@@ -34,11 +36,7 @@ MOMENTS = ("before the commit", "after the commit", "half of the bytes gone", "a
 SERVERS = [pytest.mark.s3, pytest.mark.postgresql]
 CASES = [
     *(pytest.param("folder", moment) for moment in MOMENTS),
-    *(
-        pytest.param("servers", moment, marks=[*SERVERS, *more])
-        for moment in MOMENTS
-        for more in [[] if moment == "half of the bytes gone" else [pytest.mark.long]]
-    ),
+    *(pytest.param("servers", moment, marks=SERVERS) for moment in MOMENTS),
 ]
 """Where the state is, and when the api is killed."""
 SERVE = """

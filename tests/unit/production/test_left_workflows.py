@@ -23,6 +23,8 @@ from skerry.storage.database import find_database, open_workflows, reading
 from skerry.storage.layout import DataFolder
 from skerry.storage.object_places import open_objects
 
+pytestmark = pytest.mark.long
+
 Round = Callable[[], None]
 REFUSE = (
     "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "

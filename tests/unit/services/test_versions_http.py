@@ -152,7 +152,7 @@ def look(client: httpx.Client, maps: httpx.Client, name: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", STEPS[:2])
+@pytest.mark.parametrize("first", [STEPS[0], pytest.param(STEPS[1], marks=pytest.mark.long)])
 def test_every_order_shows_the_published_version_until_another_is_published(
     api: ServedApi, engine: Engine, maps_url: str, first: str
 ) -> None:

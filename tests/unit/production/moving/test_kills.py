@@ -32,12 +32,7 @@ from skerry.storage.layout import DataFolder
 from skerry.storage.object_places import parse_place
 from skerry.storage.platform_mark import read_mark
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.s3]
-POINTS = [
-    MOVE_POINTS[0],
-    *(pytest.param(point, marks=pytest.mark.long) for point in MOVE_POINTS[1:-1]),
-    MOVE_POINTS[-1],
-]
+pytestmark = [pytest.mark.postgresql, pytest.mark.s3, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +42,7 @@ def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
 
 
 @pytest.mark.parametrize("data", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", MOVE_POINTS)
 def test_it_goes_on_after_a_kill(
     point: str, stopped: Place, server: Callable[[], str], bucket: str, tmp_path: Path,
     forks: Forks,
@@ -63,7 +58,7 @@ def test_it_goes_on_after_a_kill(
 
 
 @pytest.mark.parametrize("data", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", MOVE_POINTS)
 def test_the_way_back_goes_on_after_a_kill(
     point: str,
     stopped: Place,

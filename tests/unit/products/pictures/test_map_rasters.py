@@ -79,7 +79,7 @@ def test_each_pixel_of_the_map_is_the_nearest_of_the_swath(place: str) -> None:
     assert np.mean(distance) < 0.5 * STEP_M
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "name"),
     [("olci-err", "sentinel_3_olci_err"), ("slstr-rbt", "sentinel_3_slstr_rbt")],
