@@ -4,7 +4,10 @@
 
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
-SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
+SHARED := --maxprocesses 5 --dist loadscope --no-loadscope-reorder
+SIDE_BY_SIDE := --numprocesses auto $(SHARED)
+# Tests of whole platforms wait more than they compute: a process more than there are cores.
+WAITING := --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) $(SHARED)
 # A folder of real products, where there is one: tests that read it run, and say so where not.
 SKERRY_REAL_DATA ?= $(patsubst %/safe,%,$(abspath $(wildcard ../shared/data/safe)))
 export SKERRY_REAL_DATA
@@ -28,7 +31,7 @@ kubernetes-tools: setup # Kubernetes' own programs for tests: the first time Go 
 
 test: setup minio ## All tests but the long ones and those against peers
 	@$(PYTEST) tests/unit $(SIDE_BY_SIDE) $(LONG) $(if $(COVERAGE),--cov --cov-report=)
-	@$(PYTEST) tests --ignore=tests/unit --ignore=tests/peers --ignore=tests/kubernetes --ignore=tests/helm $(SIDE_BY_SIDE) $(LONG)
+	@$(PYTEST) tests --ignore=tests/unit --ignore=tests/peers --ignore=tests/kubernetes --ignore=tests/helm $(WAITING) $(LONG)
 
 test-quick: setup ## The fast unit tests, for daily work
 	@$(PYTEST) tests/unit --quick $(SIDE_BY_SIDE)

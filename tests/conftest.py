@@ -227,7 +227,8 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     for mark, names in config.stash.get(NOT_RUN, {}).items():
-        terminalreporter.write_line(f"{len(names)} {WHY[mark]}", yellow=True)
+        if names:
+            terminalreporter.write_line(f"{len(names)} {WHY[mark]}", yellow=True)
 
 
 def find_tests(folders: list[Path], ignored: list[Path]) -> set[str]:

@@ -81,6 +81,7 @@ def test_a_wrong_password_is_refused(
         expect(page.get_by_role("button", name="Sign in")).to_be_visible()
 
 
+@pytest.mark.long
 def test_pages_lead_through_login_and_back(
     browser: Browser, platform: RunningPlatform, watch: Watch
 ) -> None:
@@ -189,6 +190,7 @@ def test_runs_page_shows_the_demo(page: Page, demo_item: dict[str, Any]) -> None
     expect(page.locator("table .chip.succeeded")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_jupyterlab_leads_to_the_dashboards(page: Page, platform: RunningPlatform) -> None:
     page.goto(f"/user/{platform.user}/lab")
     page.locator(".lm-MenuBar-item").filter(has_text="Skerry").click(timeout=SLOW_MS)
@@ -198,6 +200,7 @@ def test_jupyterlab_leads_to_the_dashboards(page: Page, platform: RunningPlatfor
     opened.value.close()
 
 
+@pytest.mark.long
 def test_every_page_has_the_platform_s_look_and_leads_to_the_others(
     page: Page, watch: Watch, platform: RunningPlatform
 ) -> None:
@@ -227,6 +230,7 @@ def test_every_page_has_the_platform_s_look_and_leads_to_the_others(
         assert platform.password not in answer
 
 
+@pytest.mark.long
 def test_the_catalogue_shows_a_logged_in_person_what_is_theirs(page: Page) -> None:
     page.goto("/services/api/stac/collections")
     expect(page.locator("body")).to_contain_text("demo-water-quality")
@@ -332,6 +336,7 @@ def fit(bbox: list[float], width: int, height: int) -> int:
     return 1
 
 
+@pytest.mark.long
 def test_download_is_a_cog_of_the_product(
     page: Page, demo_item: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -348,6 +353,7 @@ def test_download_is_a_cog_of_the_product(
     assert values.count() > 1000
 
 
+@pytest.mark.long
 def test_pages_fit_a_small_screen(
     context: BrowserContext, watch: Watch, demo_item: dict[str, Any]
 ) -> None:
@@ -366,6 +372,7 @@ def test_pages_fit_a_small_screen(
     page.close()
 
 
+@pytest.mark.long
 def test_an_address_that_names_nothing_says_so(page: Page, watch: Watch) -> None:
     watch.allowed.append(r"status of (404|422).*/dashboards/map\?item=nothing")
     page.goto(f"{PAGES}/map?item=nothing/<b>here</b>")

@@ -17,6 +17,8 @@ from skerry.pipelines import ImportResult, import_product
 from skerry.processors import mask_water, ndci, turbidity_dogliotti2015
 from skerry.simulate import simulate_s2_l2a
 
+pytestmark = pytest.mark.long
+
 PRODUCTION = "production/s2_water_quality.ipynb"
 Execute = Callable[..., Any]
 

@@ -19,6 +19,8 @@ from skerry.simulate.olci.product import simulate_olci
 from skerry.simulate.sentinel_1.product import simulate_s1_iw_grd
 from skerry.simulate.slstr.product import simulate_slstr_rbt
 
+pytestmark = pytest.mark.long
+
 Simulate = Callable[[Path], Path]
 
 TYPES: dict[str, tuple[Simulate, str]] = {

@@ -14,6 +14,8 @@ import pytest
 from tests.integration.platform.people import run_notebook
 from tests.platform_process import RunningPlatform, wait_until
 
+pytestmark = pytest.mark.long
+
 LOOPBACK = {"127.0.0.1", "::1"}
 PROGRAMS = {
     "api": r"skerry\.services\.api", "maps": r"skerry\.services\.maps",

@@ -3,7 +3,10 @@
 import re
 import stat
 
+import pytest
 from tests.platform_process import RunningPlatform
+
+pytestmark = pytest.mark.long
 
 STAMPED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z \S|[ \t]|$")
 SECOND_CLOCK = re.compile(r"\S+Z (\[?[A-Z] ?)?\d{4}-\d\d-\d\d")

@@ -13,6 +13,8 @@ from tests.platform_process import RunningPlatform
 from skerry.core.scopes import ADMIN, PUBLICISER, SCIENTIST, Scope
 from skerry.core.time import utc_now
 
+pytestmark = pytest.mark.long
+
 READING = {
     Scope.CATALOG_READ, Scope.CATALOG_WITHDRAWN, Scope.PRODUCTION_READ, Scope.PLATFORM_ADMIN,
 }  # fmt: skip

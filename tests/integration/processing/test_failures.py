@@ -10,6 +10,8 @@ import pytest
 from tests.integration.processing.conftest import Bench
 from tests.integration.processing.test_resume import make_payload
 
+pytestmark = pytest.mark.long
+
 GATED = """
 import os, sys
 from contextlib import contextmanager

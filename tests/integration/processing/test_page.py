@@ -6,8 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from skerry.products import open_product
 from skerry.validation import validate_product
+
+pytestmark = pytest.mark.long
 
 PAGE = (Path(__file__).parents[3] / "platform" / "library" / "processing.md").read_text()
 

@@ -10,6 +10,8 @@ from tests.integration.processing.conftest import Bench
 
 from skerry.products import open_product
 
+pytestmark = pytest.mark.long
+
 
 def make_payload(bench: Bench, **second: Any) -> dict[str, Any]:
     """Two steps, the first kept: b02 times 2, times 3."""

@@ -6,8 +6,6 @@ process. Each stops itself at a named point (SIGSTOP) and is killed there from o
 
 import os
 import signal
-from collections.abc import Iterable
-from typing import Any
 
 import pytest
 from tests.integration.production.stage import (
@@ -21,6 +19,8 @@ from tests.integration.production.stage import (
 from tests.platform_process import wait_until
 
 from skerry.production.pausing import ATTEMPT_POINTS, WORKER_POINTS
+
+pytestmark = pytest.mark.long
 
 FIRST = [(1, "published", None)]
 REDONE = [(1, "superseded", None), (2, "published", None)]
@@ -58,19 +58,12 @@ BOTH_KILLED = {
 }
 
 
-def choose(points: Iterable[str], daily: set[str]) -> list[Any]:
-    """Return all points as parameters; those that are not for every day are marked as long."""
-    return [
-        item if item in daily else pytest.param(item, marks=pytest.mark.long) for item in points
-    ]
-
-
 def test_every_point_is_tried() -> None:
     assert set(WORKER_KILLED) == set(WORKER_POINTS)
     assert set(RUN_PROCESS_KILLED) == set(BOTH_KILLED) == set(ATTEMPT_POINTS)
 
 
-@pytest.mark.parametrize("point", choose(WORKER_POINTS, {"after:execute"}))
+@pytest.mark.parametrize("point", WORKER_POINTS)
 def test_worker_killed_at_its_own_points(stage: Stage, point: str) -> None:
     stage.arm(point)
     run = stage.start()
@@ -83,7 +76,7 @@ def test_worker_killed_at_its_own_points(stage: Stage, point: str) -> None:
     stage.check_published_once(run)
 
 
-@pytest.mark.parametrize("point", choose(ATTEMPT_POINTS, {"before:publish"}))
+@pytest.mark.parametrize("point", ATTEMPT_POINTS)
 def test_a_new_worker_attaches_to_the_run_process(stage: Stage, point: str) -> None:
     stage.arm(point)
     run = stage.start()
@@ -98,7 +91,7 @@ def test_a_new_worker_attaches_to_the_run_process(stage: Stage, point: str) -> N
     stage.check_published_once(run)
 
 
-@pytest.mark.parametrize("point", choose(ATTEMPT_POINTS, {"after:publish"}))
+@pytest.mark.parametrize("point", ATTEMPT_POINTS)
 def test_worker_and_run_process_killed(stage: Stage, point: str) -> None:
     stage.arm(point)
     run = stage.start()
@@ -113,7 +106,7 @@ def test_worker_and_run_process_killed(stage: Stage, point: str) -> None:
     stage.check_published_once(run)
 
 
-@pytest.mark.parametrize("point", choose(ATTEMPT_POINTS, {"after:publish"}))
+@pytest.mark.parametrize("point", ATTEMPT_POINTS)
 def test_run_process_killed(stage: Stage, point: str) -> None:
     stage.arm(point)
     run = stage.start()

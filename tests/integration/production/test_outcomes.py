@@ -10,6 +10,8 @@ import pytest
 from tests.integration.production.stage import LIMIT_S, Stage, kill, make_notebook
 from tests.platform_process import wait_until
 
+pytestmark = pytest.mark.long
+
 _PARAMETERS = 'what: str = ""\nday: date = date(2026, 5, 1)'
 _WORK = """\
 import json, os, signal, sys, time

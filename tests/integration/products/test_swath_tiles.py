@@ -19,6 +19,8 @@ from skerry.products.sensors.mapping import load_mapping
 from skerry.simulate import simulate_product
 from skerry.storage.chunk_cache import ChunkCache
 
+pytestmark = pytest.mark.long
+
 EARTH_RADIUS = 6_371_000.0
 SENSORS = {
     "olci-err": ("sentinel_3_olci_err", "oa08_radiance", 300, 1200.0),

@@ -24,7 +24,7 @@ from skerry.storage.database import database_url, open_database
 from skerry.storage.granted import renew_access
 from skerry.storage.object_places import open_objects
 
-pytestmark = pytest.mark.s3
+pytestmark = [pytest.mark.s3, pytest.mark.long]
 
 
 @pytest.fixture

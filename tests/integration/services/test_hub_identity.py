@@ -13,6 +13,8 @@ from tests.stac_documents import make_collection
 from skerry.core.scopes import Scope
 from skerry.services.identity import REQUESTED_WITH
 
+pytestmark = pytest.mark.long
+
 STAC = "/services/api/stac"
 REVOKED_WITHIN_S = 10.0
 HTML = {"Accept": "text/html"}

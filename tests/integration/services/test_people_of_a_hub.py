@@ -31,6 +31,8 @@ from skerry.production.tokens import TokenMinter
 from skerry.services.maps import create_maps
 from skerry.storage.database import database_url, open_database
 
+pytestmark = pytest.mark.long
+
 COLLECTIONS = {
     "of-ann": "person:ann",
     "of-lakes": "project:lakes",

@@ -27,7 +27,7 @@ from skerry.storage.homes import HOMES, find_written
 from skerry.storage.object_places import open_objects
 from skerry.storage.run_folder import find_attempt
 
-pytestmark = pytest.mark.s3
+pytestmark = [pytest.mark.s3, pytest.mark.long]
 FILES = {f"product.zarr/c/{number} + ü": bytes([number]) * 1000 for number in range(40)}
 
 

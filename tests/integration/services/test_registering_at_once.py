@@ -15,7 +15,7 @@ from tests.stac_documents import make_collection
 from skerry.catalog import settling
 from skerry.storage.homes import HOMES
 
-pytestmark = pytest.mark.s3
+pytestmark = [pytest.mark.s3, pytest.mark.long]
 
 FILES = {"product.zarr/c/0": b"0" * 1000, "product.zarr/c/1": b"1" * 1000}
 REFUSED = 2

@@ -20,7 +20,7 @@ from skerry.models.signing import MOST_NAMES, SignedAddresses
 from skerry.storage import signing
 from skerry.storage.object_places import open_objects
 
-pytestmark = pytest.mark.s3
+pytestmark = [pytest.mark.s3, pytest.mark.long]
 WRITE = {"mode": "write", "purpose": "import"}
 READ = {"mode": "read", "collection": "lakes", "item": "scene"}
 

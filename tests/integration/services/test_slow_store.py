@@ -16,7 +16,7 @@ from tests.stac_documents import make_collection
 
 from skerry.storage.s3 import connect
 
-pytestmark = pytest.mark.s3
+pytestmark = [pytest.mark.s3, pytest.mark.long]
 
 READERS = 24
 """More than a process has connections to its database, fewer than it has threads."""

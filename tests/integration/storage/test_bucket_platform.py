@@ -21,7 +21,7 @@ from skerry.storage.object_places import open_objects
 from skerry.storage.objects import Objects
 from skerry.storage.run_folder import RunFile, RunFolder
 
-pytestmark = pytest.mark.s3
+pytestmark = [pytest.mark.s3, pytest.mark.long]
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 

@@ -13,7 +13,7 @@ from skerry.storage.object_places import parse_place
 from skerry.storage.objects import Objects
 from skerry.storage.s3 import connect
 
-pytestmark = pytest.mark.s3
+pytestmark = [pytest.mark.s3, pytest.mark.long]
 
 LARGE = random.Random(9).randbytes(300_000)
 

@@ -10,7 +10,7 @@ from tests.minio_server import serve_minio
 
 from skerry.storage.s3 import open_store
 
-pytestmark = [pytest.mark.s3, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.s3, pytest.mark.long, pytest.mark.timeout(300)]
 
 
 def test_a_run_writes_when_the_store_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
