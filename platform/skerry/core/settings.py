@@ -297,7 +297,7 @@ class WorkerSettings(BaseModel):
             runs=min(one, all_runs) if all_runs else one,
             all_runs=all_runs,
             memory=memory * 1_000_000 if memory else None,
-            prepared=_read_switch("SKERRY_PREPARED_RUN"),
+            prepared=read_switch("SKERRY_PREPARED_RUN"),
         )
 
 
@@ -337,7 +337,7 @@ class UpkeepSettings(BaseModel):
         """
         days = "a whole number of days"
         return cls(
-            daily=_read_switch("SKERRY_DAILY_PRUNE"),
+            daily=read_switch("SKERRY_DAILY_PRUNE"),
             run_days=_read_number("SKERRY_KEEP_RUN_DAYS", LONGEST_KEPT_DAYS, days)
             or cls().run_days,
             runs=_read_number("SKERRY_KEEP_RUNS", MOST_KEPT_RUNS, "a whole number of runs"),
@@ -346,9 +346,15 @@ class UpkeepSettings(BaseModel):
         )
 
 
-def _read_switch(variable: str) -> bool:
-    """Return whether a variable is ``on``, as it is by default."""
-    text = os.environ.get(variable) or "on"
+def read_switch(variable: str, *, default: str = "on") -> bool:
+    """Return whether a variable is ``on``.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is neither ``on`` nor ``off``.
+    """
+    text = os.environ.get(variable) or default
     if text not in ("on", "off"):
         raise InvalidInputError(f"{variable} is {text!r}.", remedy="Give 'on' or 'off'.")
     return text == "on"

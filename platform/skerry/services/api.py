@@ -32,6 +32,7 @@ from skerry.services.measuring import watch_database
 from skerry.services.platform_health import create_health_router
 from skerry.services.platform_logs import create_logs_router
 from skerry.services.production import create_production_router
+from skerry.services.reaching_state import reach_state
 from skerry.services.readiness import check_objects, check_schema
 from skerry.services.shares import create_shares_router
 from skerry.services.stac import create_stac_router
@@ -40,8 +41,6 @@ from skerry.services.stac_writing import create_stac_writing_router
 from skerry.services.stores import Stores, open_stores
 from skerry.storage.absence import describe_cause
 from skerry.storage.layout import DataFolder
-from skerry.storage.migrate import check_usable
-from skerry.storage.platform_mark import check_store
 
 _LOG = logging.getLogger(__name__)
 
@@ -124,8 +123,7 @@ def main() -> int:
 
 def _start() -> None:
     settings = ServiceSettings.from_environment()
-    check_usable(DataFolder(settings.data), writing=True)
-    check_store(DataFolder(settings.data))
+    reach_state(DataFolder(settings.data), prefix=API_PREFIX, writing=True)
     serve(create_api(settings), settings)
 
 

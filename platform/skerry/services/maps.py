@@ -19,14 +19,13 @@ from skerry.services.hub_access import HubAccess
 from skerry.services.identity import Verifier
 from skerry.services.layers import LayerBook
 from skerry.services.measuring import watch_database
+from skerry.services.reaching_state import reach_state
 from skerry.services.readiness import check_objects, check_schema
 from skerry.services.tiles import Drawer, create_tiles_router
 from skerry.storage.chunk_cache import ChunkCache
 from skerry.storage.database import find_database, open_database
 from skerry.storage.layout import DataFolder
-from skerry.storage.migrate import check_usable
 from skerry.storage.object_places import open_objects
-from skerry.storage.platform_mark import check_store
 
 CHUNK_BYTES = 512 * 2**20
 """Decoded chunks kept in memory."""
@@ -90,8 +89,7 @@ def main() -> int:
 
 def _start() -> None:
     settings = ServiceSettings.from_environment()
-    check_usable(DataFolder(settings.data), writing=False)
-    check_store(DataFolder(settings.data), writing=False)
+    reach_state(DataFolder(settings.data), prefix=MAPS_PREFIX, writing=False)
     serve(create_maps(settings), settings)
 
 

@@ -91,6 +91,8 @@ def check_schema(engine: Engine) -> Check:
             revision = read_revision(engine)
         except SQLAlchemyError:
             return "The database does not answer."
+        if revision is None:
+            return "The database has no tables yet."
         if revision != newest_revision():
             return f"The database has schema {revision}, this Skerry has {newest_revision()}."
         return None

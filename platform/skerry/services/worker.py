@@ -27,7 +27,7 @@ from skerry.core.errors import ConflictError
 from skerry.core.logs import configure_logs
 from skerry.core.measurements import Measurements
 from skerry.core.programs import run_program
-from skerry.core.settings import RunLimits, WorkerSettings, read_variables
+from skerry.core.settings import WORKER_PREFIX, RunLimits, WorkerSettings, read_variables
 from skerry.core.time import format_time, utc_now
 from skerry.production.clusters import Gateway
 from skerry.production.execution import PROGRAM, Attempts
@@ -37,6 +37,7 @@ from skerry.production.tokens import TokenMinter
 from skerry.production.upkeep.daily import Upkeep
 from skerry.production.workers import ONLY_WORKER, WorkerBook
 from skerry.services.measuring import watch_database
+from skerry.services.reaching_state import reach_state
 from skerry.services.worker_signs import serve_worker
 from skerry.storage.absence import describe_cause, persist
 from skerry.storage.bell import Bell
@@ -49,9 +50,7 @@ from skerry.storage.database import (
 )
 from skerry.storage.layout import DataFolder
 from skerry.storage.locks import hold_lock
-from skerry.storage.migrate import check_usable
 from skerry.storage.object_places import open_objects
-from skerry.storage.platform_mark import check_store
 from skerry.storage.recording import Actor
 from skerry.storage.writing import write_aside
 
@@ -230,8 +229,7 @@ def main() -> int:
 def _start() -> None:
     folder, public_url = read_variables("SKERRY_DATA", "SKERRY_PUBLIC_URL")
     data = DataFolder(Path(folder))
-    check_usable(data, writing=True)
-    check_store(data)
+    reach_state(data, prefix=WORKER_PREFIX, writing=True)
     with hold_lock(data.run / "worker.lock", lambda pid: _describe_holder(data, pid)):
         _work(data, public_url.rstrip("/"))
 
