@@ -72,7 +72,7 @@ def test_secrets_are_made_once(releases: dict[str, Release]) -> None:
     names = ("skerry-tokens", "skerry-database", "skerry-objects")
     before = {name: read(name) for name in names}
     assert len(base64.b64decode(before["skerry-tokens"]["api"])) >= 32
-    assert len(set(before["skerry-tokens"].values())) == 6
+    assert len(set(before["skerry-tokens"].values())) == 7
     result = release.call("upgrade", "--no-hooks")
     assert result.returncode == 0, result.stderr
     assert {name: read(name) for name in names} == before

@@ -66,12 +66,19 @@
 {{- if not (regexMatch "^sha256:[0-9a-f]{64}$" (.Values.images.analysis.digest | default "")) -}}
 {{- include "skerry.refuse" (dict "what" (printf "images.analysis.digest is %q: a run is tied to exactly one image." (.Values.images.analysis.digest | default "")) "remedy" "Give the image's digest, sha256: and 64 digits; the push of the image prints it.") -}}
 {{- end -}}
-{{- $given := .Values.jupyterhub.hub.image | default dict -}}
-{{- $have := printf "%s:%s" ($given.name | default "") ($given.tag | default "" | toString) -}}
 {{- $want := include "skerry.image" (dict "root" . "image" "hub") -}}
+{{- $tag := last (splitList "/" $want) | splitn ":" 2 -}}
+{{- $gateway := index .Values "dask-gateway" -}}
+{{- $images := dict "jupyterhub.hub.image" .Values.jupyterhub.hub.image -}}
+{{- if $gateway.enabled -}}
+{{- $_ := set $images "dask-gateway.gateway.image" $gateway.gateway.image -}}
+{{- $_ := set $images "dask-gateway.controller.image" $gateway.controller.image -}}
+{{- end -}}
+{{- range $key, $image := $images -}}
+{{- $have := printf "%s:%s" $image.name (toString $image.tag) -}}
 {{- if ne $have $want -}}
-{{- $tag := splitn ":" 2 (last (splitList "/" $want)) -}}
-{{- include "skerry.refuse" (dict "what" (printf "jupyterhub.hub.image is %q, but images.hub is %q." $have $want) "remedy" (printf "Write jupyterhub.hub.image: {name: %s, tag: %q}." (trimSuffix (printf ":%s" $tag._1) $want) $tag._1)) -}}
+{{- include "skerry.refuse" (dict "what" (printf "%s is %q, but images.hub is %q." $key $have $want) "remedy" (printf "Write %s: {name: %s, tag: %q}." $key (trimSuffix (printf ":%s" $tag._1) $want) $tag._1)) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
@@ -112,6 +119,7 @@
 {{- range $part := list "api" "maps" "dashboards" "worker" "dask-gateway" "prometheus" -}}
 {{- $wanted = append $wanted (list "skerry-tokens" $part "tokens.create is false") -}}
 {{- end -}}
+{{- if not .Values.people.many }}{{ $wanted = append $wanted (list "skerry-tokens" "password" "tokens.create is false") }}{{ end -}}
 {{- end -}}
 {{- range $wanted -}}
 {{- $secret := lookup "v1" "Secret" $.Release.Namespace (index . 0) -}}

@@ -1,8 +1,8 @@
 """Settings of the hub, its user servers and its Dask clusters on Kubernetes; they hold no secret.
 
-The chart renders them as JSON from its values. `SKERRY_HUB_SETTINGS` names the file, for the hub
-and for the gateway. The services' tokens are files of a folder, called after their services, which
-`SKERRY_HUB_TOKENS` names.
+The chart renders them as JSON from its values. `SKERRY_HUB_SETTINGS` names the file for the hub,
+and holds the JSON itself for the gateway. The services' tokens are files of a folder, called after
+their services, which `SKERRY_HUB_TOKENS` names.
 """
 
 from collections import Counter
@@ -230,16 +230,20 @@ class ClusterHubSettings(ChartSettings):
 
     @classmethod
     def from_environment(cls, variable: str = "SKERRY_HUB_SETTINGS") -> Self:
-        """Read the JSON file that an environment variable names.
+        """Read the JSON that an environment variable holds, or that is in the file it names.
+
+        The chart of the gateway mounts no file of ours, but takes variables.
 
         Raises
         ------
         InvalidInputError
-            If the variable is not set, or the file is not right; it names the setting.
+            If the variable is not set, or the JSON is not right; it names the setting.
         """
-        [path] = read_variables(variable)
+        [text] = read_variables(variable)
+        holds_it = text.lstrip().startswith("{")
+        path = variable if holds_it else text
         try:
-            return cls.model_validate_json(Path(path).read_bytes())
+            return cls.model_validate_json(text if holds_it else Path(text).read_bytes())
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(map(str, first["loc"])) or "the whole"

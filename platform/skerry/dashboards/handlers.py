@@ -164,6 +164,7 @@ def describe_handlers(rules: list[Any], prefix: str) -> list[Handler]:
 # see platform/decisions/0006-dashboards-doors.md
 _DECIDED: dict[str, tuple[str, str, Scope | None, str]] = {
     "/health": ("route", ANYONE, None, "/health"),
+    "/ready": ("route", ANYONE, None, "/ready"),
     "/metrics": ("route", VIEWER, Scope.PLATFORM_MEASURE, "/metrics"),
     "/oauth_callback": ("route", ANYONE, None, "/oauth_callback"),
     "/login": ("route", VIEWER, None, "/login"),

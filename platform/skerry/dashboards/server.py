@@ -36,6 +36,7 @@ from skerry.dashboards.map import MapPage
 from skerry.dashboards.measuring import MetricsHandler, RequestNames, measure_requests
 from skerry.dashboards.overview import OverviewPage
 from skerry.dashboards.page_status import PageHandler
+from skerry.dashboards.readiness import HubCheck, ReadyHandler
 from skerry.dashboards.run import RunPage
 from skerry.dashboards.runs import RunsPage
 from skerry.dashboards.viewer import ViewerAuth
@@ -85,6 +86,7 @@ def build_server(
     """
     urls.per_app_patterns[:] = _APPLICATION_DOORS
     secret = new_cookie_secret()
+    login = hub or open_hub(public_url, secret)
     measurements = Measurements()
     server = Server(
         build_applications(_list_pages(public_url), title=_TITLES),
@@ -93,7 +95,7 @@ def build_server(
         prefix=DASHBOARDS_PREFIX,
         use_index=False,
         ico_path="none",
-        auth_provider=ViewerAuth(hub or open_hub(public_url, secret), data),
+        auth_provider=ViewerAuth(login, data),
         default_handler_class=WrongAddressHandler,
         allow_websocket_origin=_list_origins(public_url),
         # What stands in front says who asks and how; on other interfaces anybody could say it.
@@ -105,7 +107,7 @@ def build_server(
         secret_key=secret.encode(),
         include_cookies=[],
         include_headers=[],
-        extra_patterns=_list_addresses(public_url, measurements),
+        extra_patterns=_list_addresses(public_url, measurements, HubCheck(login.api_url)),
     )
     application = server._tornado  # noqa: SLF001 - Bokeh hides the application
     application.settings["public_url"] = public_url  # for PageHandler, which Bokeh makes
@@ -122,10 +124,13 @@ def build_server(
     return server
 
 
-def _list_addresses(public_url: str, measurements: Measurements) -> list[tuple[Any, ...]]:
+def _list_addresses(
+    public_url: str, measurements: Measurements, check: HubCheck
+) -> list[tuple[Any, ...]]:
     """Return the addresses beside the pages, each with its handler."""
     return [
         ("/health", HealthHandler),
+        ("/ready", ReadyHandler, {"check": check}),
         ("/metrics", MetricsHandler, {"measurements": measurements}),
         ("/oauth_callback", CallbackHandler),
         (r"/assets/([\w.-]+)", AssetHandler),

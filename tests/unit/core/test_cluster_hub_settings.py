@@ -81,6 +81,14 @@ def test_wrong_settings_are_refused_with_their_key(
         ClusterHubSettings.from_environment()
 
 
+def test_a_variable_may_hold_the_settings_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKERRY_HUB_SETTINGS", json.dumps(describe_hub(), indent=1))
+    assert ClusterHubSettings.from_environment() == make_hub()
+    monkeypatch.setenv("SKERRY_HUB_SETTINGS", json.dumps(describe_hub(publicUrl="nowhere")))
+    with pytest.raises(InvalidInputError, match="SKERRY_HUB_SETTINGS: publicUrl"):
+        ClusterHubSettings.from_environment()
+
+
 def test_tokens_are_files_called_after_their_services(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,6 +45,13 @@ class UserHandler(tornado.web.RequestHandler):
         self.finish(json.dumps({"kind": "user", **PEOPLE[token]}))
 
 
+class HubHandler(tornado.web.RequestHandler):
+    """The hub's first address."""
+
+    def get(self) -> None:
+        self.finish({"version": "6"})
+
+
 class ApiHandler(tornado.web.RequestHandler):
     """An api that has nothing."""
 
@@ -57,7 +64,7 @@ class ApiHandler(tornado.web.RequestHandler):
 @asynccontextmanager
 async def run_server() -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
     """Run the program and a stand-in; give a client of the program and the public address."""
-    routes = [("/user", UserHandler), ("/services/api/.*", ApiHandler)]
+    routes = [("/", HubHandler), ("/user", UserHandler), ("/services/api/.*", ApiHandler)]
     hub_server = tornado.httpserver.HTTPServer(tornado.web.Application(routes))
     sockets = tornado.netutil.bind_sockets(0, "127.0.0.1")
     hub_server.add_sockets(sockets)
@@ -97,6 +104,27 @@ async def test_who_stands_in_front_is_believed_on_loopback_alone(
         assert server._http.xheaders is trusted
     finally:
         close_unstarted(server)
+
+
+@pytest.mark.asyncio
+async def test_it_is_not_ready_while_the_hub_does_not_answer() -> None:
+    hub = HubOAuth(
+        api_url="http://127.0.0.1:9/hub/api", oauth_client_id="service-dashboards", api_token="none"
+    )
+    server = build_server("http://127.0.0.1:8000", port=0, hub=hub)
+    server.start()
+    try:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            address = f"http://127.0.0.1:{server.port}{PREFIX}"
+            answer = await client.get(f"{address}/ready")
+            health = await client.get(f"{address}/health")
+    finally:
+        await server.stop_async()
+    assert answer.status_code == 503
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["missing"] == {"hub": "The hub does not answer."}
+    assert answer.json()["ready"] is False
+    assert health.status_code == 200
 
 
 @pytest.mark.slow
@@ -160,6 +188,7 @@ async def check_strangers(client: httpx.AsyncClient) -> None:
             assert browser.headers["Location"].startswith(f"{PREFIX}/login?next=")
     assert (await client.get(f"{PREFIX}/runs", headers=bearer("run-token"))).status_code == 403
     assert (await client.get(f"{PREFIX}/health")).json() == {"ready": True}
+    assert (await client.get(f"{PREFIX}/ready")).json() == {"ready": True, "missing": {}}
     await check_refusals(client)
 
 
@@ -295,7 +324,7 @@ def test_every_handler_is_decided_and_only_these_ask_nobody():
     open_to_all = {handler.name for handler in HANDLERS if handler.audience == ANYONE}
     assert open_to_all == {
         "AssetHandler", "CallbackHandler", "HealthHandler", "IcoHandler", "MultiRootStaticHandler",
-        "StaticHandler", "WidgetFiles",
+        "ReadyHandler", "StaticHandler", "WidgetFiles",
     }  # fmt: skip
     assert {handler.example for handler in HANDLERS if handler.kind == "page"} == {
         f"{PREFIX}/", f"{PREFIX}/runs", f"{PREFIX}/run", f"{PREFIX}/map",
