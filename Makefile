@@ -1,6 +1,6 @@
 # `make run` starts the platform, `make test` proves it; each sets up what it needs first.
 .DEFAULT_GOAL := help
-.PHONY: help setup run minio kubernetes-tools test test-quick test-lowest test-kubernetes test-peers test-all check fix bench soak peers images image-locks
+.PHONY: help setup run minio kubernetes-tools test test-quick test-lowest test-kubernetes test-peers test-all check fix bench soak peers images image-of image-locks
 
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
@@ -48,6 +48,9 @@ soak: setup minio ## Kill processes of two platforms until 200 runs each have en
 
 images: setup ## Build the container images and test each inside; ONLY=analysis|hub|services, BASE=another base
 	@$(PY) -m images.building $(if $(ONLY),--only $(ONLY)) $(if $(BASE),--base $(BASE)) $(if $(REGISTRY),--registry $(REGISTRY))
+
+image-of: # an image of REPOSITORY's own lock, beside skerry-analysis; COMMIT=, REGISTRY=, PUSH=1
+	@$(PY) -m images.building.own "$(REPOSITORY)" $(if $(COMMIT),--commit $(COMMIT)) $(if $(REGISTRY),--registry $(REGISTRY)) $(if $(PUSH),--push)
 
 image-locks: setup # after a change of requirements.lock: what each image takes of it
 	@$(PY) -m images.building.subsets

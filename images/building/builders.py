@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -113,6 +114,16 @@ class Builder:
         [found] = json.loads(self._ask("image", "inspect", tag))
         digest = found["Id"].removeprefix("sha256:")
         return ImageFacts(digest, found["Size"], len(found["RootFS"]["Layers"]))
+
+    def push(self, tag: str) -> str:
+        """Push an image to the registry of its name; return its name there, with its digest."""
+        if self.name == "docker":
+            self._ask("push", "--quiet", tag)
+            [pushed] = json.loads(self._ask("image", "inspect", tag))
+            return str(pushed["RepoDigests"][0])
+        with tempfile.NamedTemporaryFile("r") as digest:
+            self._ask("push", f"--digestfile={digest.name}", tag, f"docker://{tag}")
+            return f"{tag.rpartition(':')[0]}@{digest.read().strip()}"
 
     def works(self) -> bool:
         """Return whether it is there and does something."""

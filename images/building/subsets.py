@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -66,16 +66,64 @@ SUBSETS = (
 )
 
 
-def read_lock(path: Path) -> dict[str, tuple[str, str]]:
-    """Return each package's pin (``name==version`` and marker) and hashes, as the lock has them."""
-    entries = re.split(r"\n(?=\S)", path.read_text().strip())
-    pins = (entry.partition(_CONTINUED)[::2] for entry in entries)
-    return {_name(pin): (pin, hashes) for pin, hashes in pins}
+@dataclass(frozen=True)
+class Entry:
+    """One package of a lock.
+
+    Attributes
+    ----------
+    pin
+        ``name==version`` and marker.
+    hashes
+        The lines behind it.
+    """
+
+    pin: str
+    hashes: str
+
+    @property
+    def requirement(self) -> Requirement:
+        """The pin, taken apart; raises `InvalidRequirement` where it is none."""
+        return Requirement(self.pin)
+
+    @property
+    def name(self) -> str:
+        """Name of the package, as indexes write it."""
+        return canonicalize_name(self.requirement.name)
+
+    @property
+    def version(self) -> str:
+        """The pinned version."""
+        return str(self.requirement.specifier).removeprefix("==")
+
+    @property
+    def applies(self) -> bool:
+        """Whether it is installed on a system like this one."""
+        return _applies(self.requirement, "")
+
+    @property
+    def text(self) -> str:
+        """Its lines in a lock."""
+        return f"{self.pin}{_CONTINUED}{self.hashes.rstrip()}\n"
+
+
+def list_entries(lock: str) -> Iterator[Entry]:
+    """Yield the packages of a lock's text; its comments are passed over."""
+    lines = (line for line in lock.splitlines() if line and not line.lstrip().startswith("#"))
+    for entry in re.split(r"\n(?=\S)", "\n".join(lines)):
+        if entry:
+            pin, _, hashes = entry.partition(_CONTINUED)
+            yield Entry(pin, hashes)
+
+
+def read_lock(path: Path) -> dict[str, Entry]:
+    """Return each package of a lock, by its name."""
+    return {entry.name: entry for entry in list_entries(path.read_text())}
 
 
 def compile_subset(subset: Subset) -> str:
     """Return a lock's text: packages as uv chooses them, hashes of the whole lock."""
-    hashes = {name: hashes for name, (_, hashes) in read_lock(WHOLE).items()}
+    whole = read_lock(WHOLE)
     with tempfile.NamedTemporaryFile("w", suffix=".in") as wanted:
         wanted.write("\n".join(subset.name_requirements()))
         wanted.flush()
@@ -87,7 +135,8 @@ def compile_subset(subset: Subset) -> str:
             ],
             check=True, text=True, stdout=subprocess.PIPE,
         ).stdout.splitlines()  # fmt: skip
-    return "".join(f"{pin}{_CONTINUED}{hashes[_name(pin)].rstrip()}\n" for pin in pins)
+    chosen = (Entry(pin, "") for pin in pins)
+    return "".join(replace(entry, hashes=whole[entry.name].hashes).text for entry in chosen)
 
 
 def list_needed(requirements: Iterable[str]) -> set[str]:
@@ -110,13 +159,7 @@ def list_needed(requirements: Iterable[str]) -> set[str]:
 
 def list_pinned(path: Path) -> Iterator[str]:
     """Yield the names of the packages that a lock installs here."""
-    for name, (pin, _) in read_lock(path).items():
-        if _applies(Requirement(pin), ""):
-            yield name
-
-
-def _name(pin: str) -> str:
-    return canonicalize_name(Requirement(pin).name)
+    return (name for name, entry in read_lock(path).items() if entry.applies)
 
 
 def _applies(requirement: Requirement, extra: str) -> bool:

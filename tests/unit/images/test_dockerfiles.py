@@ -6,15 +6,19 @@ from pathlib import Path
 import pytest
 from images.building.subsets import ROOT
 
-DOCKERFILES = sorted((ROOT / "images").glob("*/Dockerfile"))
+DOCKERFILES = [ROOT / "images" / name / "Dockerfile" for name in ("analysis", "hub", "services")]
 
 
 def last_stage(path: Path) -> str:
     return path.read_text().rpartition("\nFROM ")[2]
 
 
-def test_there_are_three() -> None:
-    assert [path.parent.name for path in DOCKERFILES] == ["analysis", "hub", "services"]
+def test_an_own_image_keeps_the_account_and_the_programs_of_its_base() -> None:
+    text = (ROOT / "images/own/Dockerfile").read_text()
+    assert re.findall(r"^FROM (\S+)", text, re.MULTILINE) == ["${ANALYSIS}", "${ANALYSIS}"]
+    assert not re.search(
+        r"^(?:USER|RUN|CMD|ENTRYPOINT)", text.rpartition("\nFROM ")[2], re.MULTILINE
+    )
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.parent.name)
