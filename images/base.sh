@@ -47,6 +47,8 @@ say "Debian $suite from its packages, about a minute"
 debootstrap --variant=minbase --include="$LIBRARIES" "$suite" "$root" >"$work/log" 2>&1 \
     || give_up "debootstrap failed: $(tail -n 3 "$work/log")"
 rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$root"/var/log/*
+# debootstrap copies what names this machine and its network
+rm -f "$root/etc/hostname" "$root/etc/resolv.conf"
 
 say "Python $version from $prefix"
 mkdir -p "$root/usr/local/bin" "$root/usr/local/lib"

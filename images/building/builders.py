@@ -108,9 +108,10 @@ class Builder:
     def describe(self, tag: str) -> ImageFacts:
         """Return digest and size of an image."""
         if self.name == "buildah":
-            [found] = json.loads(self._ask("inspect", "--type=image", f"--format={_BUILDAH}", tag))
+            found = json.loads(self._ask("inspect", "--type=image", tag))
             size = json.loads(self._ask("images", "--json", tag))[0]["size"]
-            return ImageFacts(found["id"], _read_size(size), len(found["layers"]))
+            layers = found["OCIv1"]["rootfs"]["diff_ids"]
+            return ImageFacts(found["FromImageID"], _read_size(size), len(layers))
         [found] = json.loads(self._ask("image", "inspect", tag))
         digest = found["Id"].removeprefix("sha256:")
         return ImageFacts(digest, found["Size"], len(found["RootFS"]["Layers"]))
@@ -140,7 +141,6 @@ class Builder:
         ).stdout.strip()
 
 
-_BUILDAH = '[{"id": "{{.FromImageID}}", "layers": {{json .OCIv1.RootFS.DiffIDs}}}]'
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
