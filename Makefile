@@ -65,7 +65,7 @@ test-peers: peers ## Tests against other projects, each in an environment of its
 	@$(PYTEST) tests/peers $(SIDE_BY_SIDE)
 
 test-all: LONG = --long
-test-all: test test-peers ## All of them, the long ones too
+test-all: test test-kubernetes test-peers ## All of them, the long ones too
 
 check: setup ## Style, types, import rows
 	@.venv/bin/ruff check .
