@@ -24,6 +24,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("skerry.cli.up:up", "Start the platform on this machine, until Ctrl-C."),
     "down": ("skerry.cli.down:down", "Stop the platform of a data folder."),
     "serve": ("skerry.cli.serve:serve", "Start one more process of a part."),
+    "login": ("skerry.cli.login:login", "Log in at a platform elsewhere."),
+    "logout": ("skerry.cli.login:logout", "Revoke and forget that login."),
+    "whoami": ("skerry.cli.login:whoami", "Show with which account commands work."),
     "status": ("skerry.cli.status:status", "Show which parts of the platform answer."),
     "database": (
         "skerry.cli.database:database_group",

@@ -13,6 +13,32 @@ class PartHealth(BaseModel):
     ready: bool
 
 
+class Holder(BaseModel):
+    """The holder of a token.
+
+    Attributes
+    ----------
+    account
+        The name in records: of a person, or ``service:<name>``.
+    kind
+        ``user`` or ``service``.
+    projects
+        The projects that it belongs to.
+    roles
+        The roles of which the token has every scope.
+    scopes
+        What the token may do: scopes of Skerry.
+    """
+
+    model_config = ANSWER
+
+    account: str
+    kind: str
+    projects: list[str]
+    roles: list[str]
+    scopes: list[str]
+
+
 class Readiness(BaseModel):
     """Whether a program can do its work.
 

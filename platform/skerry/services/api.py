@@ -28,6 +28,7 @@ from skerry.services.files import create_files_router
 from skerry.services.grants import create_grants_router
 from skerry.services.hub_access import HubAccess
 from skerry.services.identity import Identity, Verifier
+from skerry.services.me import create_me_router
 from skerry.services.measuring import watch_database
 from skerry.services.platform_health import create_health_router
 from skerry.services.platform_logs import create_logs_router
@@ -73,6 +74,7 @@ def create_api(
         create_clusters_router(stores, Gateway.from_environment()),
         create_logs_router(data),
         create_health_router(stores.reader, data),
+        create_me_router(),
     ]
 
     @contextlib.asynccontextmanager

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from tests.production_models import make_run
 
+from skerry.client.kept_logins import KeptLogin, forget, keep
 from skerry.client.login import Login, find_login
 from skerry.client.production import fetch_run, start_run
 from skerry.client.session import Session, UnreadableAnswerError, connect
@@ -190,6 +191,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     for name in ("SKERRY_URL", "SKERRY_TOKEN", "JUPYTERHUB_API_TOKEN", "JUPYTERHUB_USER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SKERRY_DATA", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return tmp_path
 
 
@@ -224,6 +226,23 @@ def test_a_token_of_another_platform_is_never_sent(
     write_owner(bare_environment)
     monkeypatch.setenv("SKERRY_URL", "http://elsewhere.example")
     with pytest.raises(UnauthenticatedError, match="SKERRY_TOKEN"):
+        find_login()
+
+
+def test_a_kept_login_goes_before_the_data_folder_unless_that_is_named(
+    bare_environment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(KeptLogin(url="https://eo.example", user="ann", token="kept"))
+    write_owner(bare_environment)
+    assert find_login().token == "from-file"
+    monkeypatch.setenv("SKERRY_URL", "https://eo.example")
+    assert find_login() == Login(url="https://eo.example", token="kept", user="ann")
+    monkeypatch.delenv("SKERRY_URL")
+    monkeypatch.delenv("SKERRY_DATA")
+    monkeypatch.setenv("XDG_DATA_HOME", str(bare_environment))
+    assert find_login().token == "kept"
+    forget("https://eo.example")
+    with pytest.raises(UnauthenticatedError, match="skerry login"):
         find_login()
 
 

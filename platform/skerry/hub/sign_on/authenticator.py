@@ -21,7 +21,12 @@ from skerry.core.settings import DEFAULT_PROJECT
 from skerry.core.sign_on_settings import SignOnSettings
 from skerry.hub.sign_on.exchange import Exchange
 from skerry.hub.sign_on.handlers import CallbackHandler, SignOffHandler, SignOnHandler, refuse
-from skerry.hub.sign_on.membership import apply_groups, is_account_of_project, read_groups
+from skerry.hub.sign_on.membership import (
+    apply_groups,
+    end_visits,
+    is_account_of_project,
+    read_groups,
+)
 from skerry.hub.sign_on.names import AccountNames, Person, suggest_names
 
 _RESERVED = frozenset({DEFAULT_PROJECT, PROJECTS_GROUP})
@@ -98,10 +103,13 @@ class ProviderAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
     async def refresh_user(
         self,
         user: Any,
-        handler: Any = None,  # noqa: ARG002
+        handler: Any = None,
         **_options: Any,
     ) -> _Membership:
         """Return whether somebody is a member still, with what has changed.
+
+        The one person of one machine needs no membership for the commands there, whose token the
+        machine makes: their account on the machine can do more than that.
 
         Requests that come at the same time share one question: a provider that takes each refresh
         token once would think that the second is a thief's.
@@ -114,10 +122,14 @@ class ProviderAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
             self._renewing[user.name] = task
             task.add_done_callback(lambda _: self._renewing.pop(user.name, None))
         renewed = await asyncio.shield(task)
+        if not renewed:
+            return self.one_person and bool(getattr(handler, "_token_authenticated", False))
         return dict(renewed) if isinstance(renewed, dict) else renewed
 
     async def _renew(self, user: Any) -> _Membership:
         state = await user.get_auth_state() or {}
+        if not state and self.one_person:
+            return False
         if state.get("issuer") != self.sign_on.issuer:
             return self._expel(user, "there was no sign-on with this provider")
         person = Person(state["issuer"], state["subject"])
@@ -140,6 +152,7 @@ class ProviderAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
     def _expel(self, user: Any, why: str) -> bool:
         self.log.warning("The membership of %s has ended: %s", user.name, why)
         apply_groups(user, ())
+        end_visits(user)
         return False
 
     def _admit(self, person: Person, facts: Mapping[str, Any]) -> frozenset[str]:
