@@ -17,6 +17,8 @@ _FOREIGN = {
 }
 """Kinds that others define. Their own rules are not known here: any content is taken."""
 
+_OF_SUB_CHARTS = "traefik.io"
+
 
 @dataclass(frozen=True)
 class Release:
@@ -137,10 +139,12 @@ class Release:
             )
 
 
-def define_foreign_kinds(server: KubernetesServer) -> None:
-    """Define the kinds of other projects that the chart uses."""
+def define_foreign_kinds(server: KubernetesServer, *, is_whole: bool) -> None:
+    """Define the kinds of other projects that the chart uses; the sub-charts bring Traefik's."""
     for version, kinds in _FOREIGN.items():
         group, _, name = version.partition("/")
+        if is_whole and group == _OF_SUB_CHARTS:
+            continue
         for kind in kinds:
             plural = f"{kind.lower()}s"
             schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}

@@ -1,7 +1,6 @@
 """Kubernetes' own API server takes the chart's objects, and holds accounts to their rights."""
 
 import base64
-from collections.abc import Iterator
 
 import pytest
 from tests.helm.cluster import Release, define_foreign_kinds
@@ -14,11 +13,12 @@ pytestmark = pytest.mark.kubernetes
 
 
 @pytest.fixture(scope="module")
-def cluster(kubernetes: KubernetesServer) -> Iterator[KubernetesServer]:
-    define_foreign_kinds(kubernetes)
+def cluster(kubernetes: KubernetesServer, fullest_chart: Chart) -> KubernetesServer:
+    define_foreign_kinds(kubernetes, is_whole=fullest_chart.is_whole)
+    last = "gateway.networking.k8s.io/v1/httproutes"
     with kubernetes.log_in() as owner:
         wait_until(
-            lambda: owner.get("/apis/traefik.io/v1alpha1/ingressroutes").is_success,
+            lambda: owner.get(f"/apis/{last}").is_success,
             30, "the new kinds are served", every_s=0.1,
         )  # fmt: skip
     return kubernetes

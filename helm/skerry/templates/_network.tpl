@@ -27,6 +27,19 @@
         except: {{- include "skerry.closedAddresses" . | nindent 10 }}
 {{- end -}}
 
+{{- /* The sign-on provider: on the internet, or where the values say. */ -}}
+{{- define "skerry.toProvider" -}}
+- to:
+    {{- range .Values.signOn.addresses }}
+    - ipBlock: {cidr: {{ . }}, except: [169.254.0.0/16]}
+    {{- else }}
+    - ipBlock:
+        cidr: 0.0.0.0/0
+        except: {{- include "skerry.closedAddresses" . | nindent 10 }}
+    {{- end }}
+  ports: [{port: 443}, {port: 80}, {port: 8443}]
+{{- end -}}
+
 {{- define "skerry.toKubernetes" -}}
 - to:
     {{- range .Values.network.kubernetes }}

@@ -1,0 +1,147 @@
+"""Who reaches whom, by the policies that the chart makes."""
+
+import pytest
+from tests.helm.reachability import End, Network
+from tests.helm.rendering import Chart
+
+pytestmark = pytest.mark.kubernetes
+
+
+def _skerry(part: str, port: int = 8000) -> End:
+    labels = {"name": "skerry", "instance": "skerry", "component": part}
+    ports = {"http": port}
+    return End({f"app.kubernetes.io/{key}": value for key, value in labels.items()}, ports=ports)
+
+
+def _other(project: str, part: str, **more: str) -> End:
+    labels = {"name": project, "instance": "skerry", "component": part}
+    marks = {f"app.kubernetes.io/{key}": value for key, value in labels.items()}
+    marks |= {"app": project, "release": "skerry", "component": part}  # what z2jh chooses by
+    return End(marks | more, ports={"http": 8081, "notebook-port": 8888})
+
+
+_SERVER_MARK = {"hub.jupyter.org/network-access-singleuser": "true"}
+_HUB_MARK = {"hub.jupyter.org/network-access-hub": "true"}
+PODS = {
+    **{part: _skerry(part) for part in ("api", "maps", "dashboards", "worker", "migrations")},
+    "database": _skerry("database"), "objects": _skerry("objects"),
+    "hub": _other("jupyterhub", "hub", **_SERVER_MARK),
+    "proxy": _other("jupyterhub", "proxy", **_HUB_MARK, **_SERVER_MARK),
+    "gateway": _other("dask-gateway", "gateway"),
+    "controller": _other("dask-gateway", "controller"),
+    "door": _other("dask-gateway", "traefik"),
+    "ann": _other("jupyterhub", "singleuser-server", **_HUB_MARK),
+    "bob": _other("jupyterhub", "singleuser-server", **_HUB_MARK),
+    "scheduler": _other("dask-gateway", "dask-scheduler"),
+    "dask worker": _other("dask-gateway", "dask-worker"),
+    "attempt": End({"app.kubernetes.io/component": "attempt"}, namespace="skerry-attempts"),
+    "attempt 2": End({"app.kubernetes.io/component": "attempt"}, namespace="skerry-attempts"),
+    "dns": End({"k8s-app": "kube-dns"}, namespace="kube-system"),
+    "prometheus": End({"app": "prometheus"}, namespace="monitoring"),
+    "stranger": End({"app": "stranger"}, namespace="elsewhere"),
+    "metadata": End(address="169.254.169.254"), "private": End(address="10.3.4.5"),
+    "internet": End(address="198.51.100.7"), "kubernetes": End(address="10.96.0.1"),
+}  # fmt: skip
+
+ALLOWED = [
+    ("api", "database", 5432), ("maps", "database", 5432), ("worker", "database", 5432),
+    ("migrations", "database", 5432), ("migrations", "objects", 9000),
+    ("api", "objects", 9000), ("ann", "objects", 9000), ("dask worker", "objects", 9000),
+    ("attempt", "objects", 9000), ("dashboards", "objects", 9000),
+    ("api", "hub", 8081), ("dashboards", "hub", 8081), ("worker", "hub", 8081),
+    ("gateway", "hub", 8081), ("proxy", "api", 8000), ("proxy", "maps", 8000),
+    ("proxy", "dashboards", 8000), ("proxy", "gateway", 8000), ("hub", "api", 8000),
+    ("ann", "door", 8000), ("attempt", "door", 8000), ("dashboards", "door", 8000),
+    ("door", "api", 8000), ("door", "maps", 8000), ("door", "gateway", 8000),
+    ("door", "scheduler", 8786), ("scheduler", "dask worker", 40000),
+    ("dask worker", "scheduler", 8786), ("scheduler", "gateway", 8000),
+    ("worker", "kubernetes", 443), ("hub", "kubernetes", 443), ("controller", "kubernetes", 443),
+    ("worker", "gateway", 8000), ("api", "gateway", 8000),
+    ("ann", "internet", 443), ("attempt", "internet", 443), ("hub", "internet", 443),
+    ("ann", "dns", 53), ("api", "dns", 53), ("attempt", "dns", 53),
+]  # fmt: skip
+
+_PEOPLE = ("ann", "scheduler", "dask worker", "attempt")
+_CLOSED_TO_PEOPLE = [
+    *((person, "database", 5432) for person in _PEOPLE),
+    *((person, "metadata", port) for person in _PEOPLE for port in (80, 443)),
+    *((person, "private", port) for person in _PEOPLE for port in (22, 443, 5432)),
+    *((person, "kubernetes", 443) for person in _PEOPLE),
+    *(
+        (person, part, 8000)
+        for person in _PEOPLE
+        for part in ("api", "maps", "worker", "dashboards")
+    ),
+]
+REFUSED = [
+    ("ann", "bob", 8888), ("ann", "bob", 22), ("ann", "dask worker", 40000),
+    ("attempt", "attempt 2", 8888), ("attempt", "ann", 8888), ("ann", "attempt", 8888),
+    ("attempt", "gateway", 8000), ("attempt", "hub", 8081),
+    *_CLOSED_TO_PEOPLE,
+    *((part, "metadata", 80) for part in PODS if PODS[part].address is None
+      and PODS[part].namespace in ("skerry", "skerry-attempts")),
+    ("stranger", "api", 8000), ("stranger", "database", 5432), ("stranger", "hub", 8081),
+    ("stranger", "door", 8000), ("stranger", "attempt", 8888),
+    ("dashboards", "database", 5432), ("proxy", "database", 5432), ("door", "database", 5432),
+    ("proxy", "worker", 8000), ("api", "worker", 8000), ("maps", "internet", 443),
+    ("api", "ann", 8888), ("database", "internet", 443), ("objects", "internet", 443),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def network(fullest_chart: Chart) -> Network:
+    return Network(fullest_chart.render("trial", monitoring={"namespace": "monitoring"}))
+
+
+@pytest.mark.parametrize(("source", "target", "port"), ALLOWED)
+def test_it_is_open(network: Network, source: str, target: str, port: int) -> None:
+    assert network.allows(PODS[source], PODS[target], port)
+
+
+@pytest.mark.parametrize(("source", "target", "port"), REFUSED)
+def test_it_is_closed(network: Network, source: str, target: str, port: int) -> None:
+    assert not network.allows(PODS[source], PODS[target], port)
+
+
+def test_the_hub_reaches_servers_and_they_reach_it(fullest_chart: Chart, network: Network) -> None:
+    """These policies are the sub-chart's own."""
+    for source, target, port in (
+        ("hub", "ann", 8888), ("proxy", "ann", 8888), ("ann", "hub", 8081), ("bob", "hub", 8081),
+    ):  # fmt: skip
+        allowed = network.allows(PODS[source], PODS[target], port)
+        assert allowed is fullest_chart.is_whole, (source, target)
+
+
+def test_a_private_provider_is_reached_where_it_is_named(chart: Chart) -> None:
+    without = Network(chart.render("production"))
+    network = Network(chart.render("production", signOn={"addresses": ["10.3.4.0/24"]}))
+    assert not without.allows(PODS["hub"], PODS["private"], 8443)
+    assert network.allows(PODS["hub"], PODS["private"], 8443)
+    assert not network.allows(PODS["ann"], PODS["private"], 8443)
+
+
+def test_prometheus_reads_where_its_namespace_is_named(chart: Chart, network: Network) -> None:
+    without = Network(chart.render("trial"))
+    for part in ("api", "maps", "dashboards", "worker"):
+        assert network.allows(PODS["prometheus"], PODS[part], 8000), part
+        assert not without.allows(PODS["prometheus"], PODS[part], 8000), part
+
+
+def test_people_stay_here_where_the_internet_is_closed(chart: Chart) -> None:
+    network = Network(chart.render("trial", network={"internet": False}))
+    for person in _PEOPLE:
+        assert not network.allows(PODS[person], PODS["internet"], 443)
+        assert network.allows(PODS[person], PODS["door"], 8000) or person != "ann"
+
+
+def test_a_public_database_is_closed_to_people(chart: Chart) -> None:
+    addresses = {"database": {"addresses": ["198.51.100.7/32"]}}
+    database, other = PODS["internet"], End(address="198.51.100.8")
+    network = Network(
+        chart.render("production", network={"closed": ["198.51.100.7/32"]}, **addresses)
+    )
+    for person in _PEOPLE:
+        assert not network.allows(PODS[person], database, 5432)
+        assert network.allows(PODS[person], other, 443)
+    assert network.allows(PODS["api"], database, 5432)
+    assert not network.allows(PODS["api"], other, 5432)
