@@ -8,6 +8,7 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict
@@ -344,6 +345,24 @@ class UpkeepSettings(BaseModel):
             history_days=_read_number("SKERRY_KEEP_HISTORY_DAYS", LONGEST_KEPT_DAYS, days)
             or cls().history_days,
         )
+
+
+def read_internal_url(public_url: str) -> str:
+    """Return the address at which runs reach the platform: `SKERRY_INTERNAL_URL`, or the public.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no address.
+    """
+    text = os.environ.get("SKERRY_INTERNAL_URL") or public_url
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidInputError(
+            f"SKERRY_INTERNAL_URL is {text[:140]!r}.",
+            remedy="Write an address such as http://skerry-api.skerry.svc:8000.",
+        )
+    return text.rstrip("/")
 
 
 def read_switch(variable: str, *, default: str = "on") -> bool:

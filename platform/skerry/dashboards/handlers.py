@@ -72,9 +72,9 @@ class AssetHandler(RequestHandler):
 class ExportHandler(ViewerHandler):
     """`/export/<collection>/<item>/<variable>.tif`: one variable as a COG, for the viewer."""
 
-    def initialize(self, public_url: str) -> None:
-        """Take the platform's public address, where the api is."""
-        self._public_url = public_url
+    def initialize(self, inside_url: str) -> None:
+        """Take the platform's address from here, where the api is."""
+        self._inside_url = inside_url
         self._work: asyncio.Task[None] | None = None
 
     async def get(self, collection: str, item: str, variable: str) -> None:
@@ -84,7 +84,7 @@ class ExportHandler(ViewerHandler):
             self._work = asyncio.ensure_future(
                 export_apart(
                     f"{collection}/{item}", variable, target,
-                    login=self.viewer.log_in(self._public_url),
+                    login=self.viewer.log_in(self._inside_url),
                 )
             )  # fmt: skip
             try:

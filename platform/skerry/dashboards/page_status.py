@@ -34,7 +34,7 @@ class PageHandler(DocHandler):  # type: ignore[misc]
         await super().get(*args, **kwargs)
 
     def _look_up(self, look_up: Callable[[Session, Arguments], None], arguments: Arguments) -> None:
-        with self.request.viewer.open_session(self.settings["public_url"]) as session:
+        with self.request.viewer.open_session(self.settings["inside_url"]) as session:
             look_up(session, arguments)
 
 

@@ -19,7 +19,7 @@ from skerry.core.hosts import allowed_hosts
 from skerry.core.logs import configure_logs
 from skerry.core.measurements import Measurements
 from skerry.core.programs import run_program
-from skerry.core.settings import DASHBOARDS_PREFIX, ServiceSettings
+from skerry.core.settings import DASHBOARDS_PREFIX, ServiceSettings, read_internal_url
 from skerry.core.tornado_hosts import refuse_unknown_hosts
 from skerry.dashboards.handlers import (
     AssetHandler,
@@ -62,14 +62,14 @@ def build_server(
     hub: HubOAuth | None = None,
     address: str = "127.0.0.1",
     data: Path | None = None,
+    inside_url: str | None = None,
 ) -> Server:
     """Return the program's server, bound but not started.
 
     Parameters
     ----------
     public_url
-        The platform's public address: pages reach the api there, and only pages that came from
-        there may open a websocket.
+        The platform's public address: only pages that came from there may open a websocket.
     port
         The port to listen on, 0 for a free one.
     hub
@@ -78,6 +78,8 @@ def build_server(
         The interface.
     data
         The data folder, for the message when its disk is full.
+    inside_url
+        Where pages reach the api from here; the public address if None.
 
     Raises
     ------
@@ -87,9 +89,10 @@ def build_server(
     urls.per_app_patterns[:] = _APPLICATION_DOORS
     secret = new_cookie_secret()
     login = hub or open_hub(public_url, secret)
+    inside_url = inside_url or public_url
     measurements = Measurements()
     server = Server(
-        build_applications(_list_pages(public_url), title=_TITLES),
+        build_applications(_list_pages(inside_url), title=_TITLES),
         port=port,
         address=address,
         prefix=DASHBOARDS_PREFIX,
@@ -107,10 +110,10 @@ def build_server(
         secret_key=secret.encode(),
         include_cookies=[],
         include_headers=[],
-        extra_patterns=_list_addresses(public_url, measurements, HubCheck(login.api_url)),
+        extra_patterns=_list_addresses(inside_url, measurements, HubCheck(login.api_url)),
     )
     application = server._tornado  # noqa: SLF001 - Bokeh hides the application
-    application.settings["public_url"] = public_url  # for PageHandler, which Bokeh makes
+    application.settings["inside_url"] = inside_url  # for PageHandler, which Bokeh makes
     measure_requests(application, measurements)
     application.add_transform(RequestNames)
     application.add_transform(SecurityHeaders)
@@ -125,7 +128,7 @@ def build_server(
 
 
 def _list_addresses(
-    public_url: str, measurements: Measurements, check: HubCheck
+    inside_url: str, measurements: Measurements, check: HubCheck
 ) -> list[tuple[Any, ...]]:
     """Return the addresses beside the pages, each with its handler."""
     return [
@@ -135,7 +138,7 @@ def _list_addresses(
         ("/oauth_callback", CallbackHandler),
         (r"/assets/([\w.-]+)", AssetHandler),
         (r"/widgets/([\w-]+)@[^/]+/dist/([\w./-]+)", WidgetFiles),
-        (r"/export/([^/]+)/([^/]+)/([^/]+)\.tif", ExportHandler, {"public_url": public_url}),
+        (r"/export/([^/]+)/([^/]+)/([^/]+)\.tif", ExportHandler, {"inside_url": inside_url}),
     ]
 
 
@@ -156,26 +159,27 @@ def _start() -> None:
     asyncio.set_event_loop(asyncio.new_event_loop())
     configure_logs(logging.WARNING, read_request=correlation_id.get)
     server = build_server(
-        settings.public_url, port=settings.port, address=settings.host, data=settings.data
-    )
+        settings.public_url, port=settings.port, address=settings.host, data=settings.data,
+        inside_url=read_internal_url(settings.public_url),
+    )  # fmt: skip
     server.start()
     server.io_loop.start()
 
 
-def _list_pages(public_url: str) -> dict[str, Page]:
+def _list_pages(inside_url: str) -> dict[str, Page]:
     def show_overview() -> pn.Template:
-        return OverviewPage(begin_visit(public_url)).show()
+        return OverviewPage(begin_visit(inside_url)).show()
 
     def show_runs() -> pn.Template:
         arguments = {name: _read_argument(name) for name in ("job", "status", "before")}
-        return RunsPage(begin_visit(public_url), **arguments).show()
+        return RunsPage(begin_visit(inside_url), **arguments).show()
 
     def show_run() -> pn.Template:
-        return RunPage(begin_visit(public_url), _read_argument("id")).show()
+        return RunPage(begin_visit(inside_url), _read_argument("id")).show()
 
     def show_map() -> pn.Template:
         arguments = {name: _read_argument(name) for name in ("item", "variable")}
-        return MapPage(begin_visit(public_url), **arguments).show()
+        return MapPage(begin_visit(inside_url), **arguments).show()
 
     return {"/": show_overview, "/runs": show_runs, "/run": show_run, "/map": show_map}
 

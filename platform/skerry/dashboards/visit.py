@@ -28,18 +28,18 @@ class Visit:
     ----------
     viewer
         The viewer.
-    public_url
-        The platform's public address; the page reaches the api through it, as everyone does.
+    inside_url
+        The platform's address from here; the page reaches the api through it, as everyone does.
     """
 
-    def __init__(self, viewer: Viewer, public_url: str) -> None:
+    def __init__(self, viewer: Viewer, inside_url: str) -> None:
         self.viewer = viewer
-        self._public_url = public_url
+        self._inside_url = inside_url
 
     @cached_property
     def session(self) -> Session:
         """The session with the platform, with the viewer's token."""
-        return self.viewer.open_session(self._public_url)
+        return self.viewer.open_session(self._inside_url)
 
     def require(self, scope: Scope) -> None:
         """Refuse a viewer whose token lacks `scope`, with a message for them.
@@ -70,7 +70,7 @@ class Visit:
             self.session.close()
 
 
-def begin_visit(public_url: str) -> Visit:
+def begin_visit(inside_url: str) -> Visit:
     """Return the visit of the page that is being built now; it ends with the page.
 
     Raises
@@ -81,6 +81,6 @@ def begin_visit(public_url: str) -> Visit:
     viewer = find_viewer(pn.state.curdoc)
     if viewer is None:
         raise UnauthenticatedError("Nobody is logged in.", remedy="Open the page again.")
-    visit = Visit(viewer, public_url)
+    visit = Visit(viewer, inside_url)
     pn.state.on_session_destroyed(lambda _context: visit.close())
     return visit

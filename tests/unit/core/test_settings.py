@@ -4,7 +4,13 @@ import pytest
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.programs import listen
-from skerry.core.settings import HOST_VARIABLE, WorkerSettings, read_listen_host
+from skerry.core.settings import (
+    HOST_VARIABLE,
+    WorkerSettings,
+    read_internal_url,
+    read_listen_host,
+    read_switch,
+)
 
 
 def test_a_worker_carries_out_two_runs_without_limits() -> None:
@@ -64,3 +70,20 @@ def test_a_socket_listens_where_it_is_told() -> None:
         assert listening.getsockname()[0] == "127.0.0.1"
     with pytest.raises(InvalidInputError, match=r"no address 192\.0\.2\.1"):
         listen(0, host="192.0.2.1")
+
+
+def test_pods_may_have_another_address_of_the_platform(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_internal_url("https://skerry.example") == "https://skerry.example"
+    monkeypatch.setenv("SKERRY_INTERNAL_URL", "http://door.skerry.svc/")
+    assert read_internal_url("https://skerry.example") == "http://door.skerry.svc"
+    monkeypatch.setenv("SKERRY_INTERNAL_URL", "door.skerry.svc")
+    with pytest.raises(InvalidInputError, match="SKERRY_INTERNAL_URL is 'door"):
+        read_internal_url("https://skerry.example")
+
+
+def test_a_switch_is_on_or_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_switch("SKERRY_OF_TEST") is True
+    assert read_switch("SKERRY_OF_TEST", default="off") is False
+    monkeypatch.setenv("SKERRY_OF_TEST", "yes")
+    with pytest.raises(InvalidInputError, match="SKERRY_OF_TEST is 'yes'"):
+        read_switch("SKERRY_OF_TEST")

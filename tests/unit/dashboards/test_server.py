@@ -77,12 +77,14 @@ async def run_server() -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
         oauth_redirect_uri=f"{PREFIX}/oauth_callback",
         access_scopes={ACCESS},
     )
-    server = build_server(public_url, port=0, hub=hub)
+    # browsers name another address than the one at which the program itself reaches the api
+    outside = "http://skerry.example"
+    server = build_server(outside, port=0, hub=hub, inside_url=public_url)
     server.start()
     address = f"http://127.0.0.1:{server.port}"
     try:
         async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=30) as client:
-            yield client, public_url
+            yield client, outside
     finally:
         await server.stop_async()
         hub_server.stop()
