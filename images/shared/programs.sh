@@ -19,7 +19,10 @@ if command -v apt-get >/dev/null; then
     apt-get install -y -qq --no-install-recommends $missing >/dev/null
     rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/apt /var/log/*.log
     rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub  # a key in an image is everybody's
-elif command -v dnf >/dev/null; then
+    exit 0
+fi
+missing=$(echo "$missing" | sed 's/openssh-client\b/openssh-clients/')
+if command -v dnf >/dev/null; then
     # shellcheck disable=SC2086
     dnf install -y -q --setopt=install_weak_deps=False $missing && dnf clean all -q
 elif command -v microdnf >/dev/null; then
