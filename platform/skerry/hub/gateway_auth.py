@@ -15,7 +15,7 @@ from aiohttp import ClientConnectionError, ClientConnectionResetError, web
 from dask_gateway_server.auth import JupyterHubAuthenticator, unauthorized
 from dask_gateway_server.models import User
 from dask_gateway_server.routes import default_routes
-from traitlets import Unicode
+from traitlets import List, Unicode
 
 from skerry.core.gateway import CLUSTERS_PATH, name_attempt
 from skerry.core.hosts import UnknownHostError, allowed_hosts, check_host
@@ -94,6 +94,7 @@ class HubTokenAuthenticator(JupyterHubAuthenticator):  # type: ignore[misc]
 
     public_url = Unicode("", help="The platform's address.", config=True)
     public_prefix = Unicode("", help="The API's public path, no trailing slash.", config=True)
+    inner_hosts = List(Unicode(), help="Names that other parts call it by.", config=True)
     _hub_is_away = False
 
     async def setup(self, app: web.Application) -> None:
@@ -104,7 +105,8 @@ class HubTokenAuthenticator(JupyterHubAuthenticator):  # type: ignore[misc]
         app.router.add_get(CLUSTERS_PATH, list_clusters)
         app.middlewares.append(self._guard)
         self.log.addFilter(_WithoutPolls())
-        app.middlewares.insert(0, refuse_unknown_hosts(allowed_hosts(self.public_url)))
+        hosts = allowed_hosts(self.public_url).union(self.inner_hosts)
+        app.middlewares.insert(0, refuse_unknown_hosts(hosts))
 
     async def authenticate(self, request: web.Request) -> Any:
         """Return the token's user; for a run's token a user of its attempt alone.

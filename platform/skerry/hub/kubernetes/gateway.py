@@ -6,6 +6,7 @@ its end it calls `configure_gateway`.
 
 import math
 from typing import Any
+from urllib.parse import urlsplit
 
 from dask_gateway_server.options import Float, Integer, Options, Select
 
@@ -16,6 +17,7 @@ from skerry.core.logs import LOG_FORMAT
 from skerry.core.settings import GATEWAY_PREFIX
 from skerry.hub.kubernetes.pods import CONTAINER_SECURITY, POD_SECURITY
 
+_SERVICE = "dask-gateway"
 _REMEMBERED_S = 5
 _DASK = ["python", "-m", "dask"]
 _GIB = 1 << 30
@@ -55,7 +57,15 @@ def _set_authentication(config: Any, settings: ClusterHubSettings) -> None:
     login = config.HubTokenAuthenticator
     login.public_prefix = GATEWAY_PREFIX
     login.public_url = settings.public_url
+    login.inner_hosts = _name_inner_hosts(settings)
     login.cache_max_age = _REMEMBERED_S
+
+
+def _name_inner_hosts(settings: ClusterHubSettings) -> list[str]:
+    """Return the names by which pods call the gateway: its own, and that of the inner door."""
+    own = [service.url for service in settings.services if service.name == _SERVICE]
+    hosts = [urlsplit(url).hostname for url in (settings.inside_url, *own) if url]
+    return [host for host in hosts if host]
 
 
 def _set_clusters(config: Any, settings: ClusterHubSettings) -> None:

@@ -1,9 +1,12 @@
 """What Dask clusters may take on Kubernetes, and the pods that the real gateway makes of it."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from dask_gateway_server.auth import JupyterHubAuthenticator
 from dask_gateway_server.backends.kubernetes.backend import KubeClusterConfig
 from dask_gateway_server.backends.kubernetes.controller import KubeController
@@ -13,6 +16,7 @@ from traitlets.config import Config
 
 from skerry.core.cluster_hub_settings import DaskRules
 from skerry.core.errors import InvalidInputError
+from skerry.hub.gateway_auth import HubTokenAuthenticator
 from skerry.hub.kubernetes.gateway import configure_gateway, count_workers, offer_options
 from skerry.hub.kubernetes.gateway_backend import Share, explain_refusal
 
@@ -129,3 +133,32 @@ def test_the_hub_says_who_somebody_is(config: Any) -> None:
 def test_a_gateway_without_limits_does_not_start(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="dask is missing"):
         configure_gateway(Config(), make_hub(dask=None))
+
+
+def test_the_gateway_answers_to_its_names_in_the_cluster_and_to_no_other(
+    config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "own")
+    monkeypatch.setenv("SKERRY_ALLOWED_HOSTS", "10.244.0.5")  # the chart: the pod's own, for probes
+    names = (
+        "api-dask-gateway:8000", "inside.skerry.svc", "skerry.example", "10.244.0.5:8000",
+        "stranger.example",
+    )  # fmt: skip
+
+    async def say_well(_request: web.Request) -> web.Response:
+        return web.Response()
+
+    async def ask() -> list[int]:
+        authenticator, app = HubTokenAuthenticator(config=config), web.Application()
+        app.router.add_get("/api/health", say_well)
+        await authenticator.setup(app)
+        try:
+            async with TestClient(TestServer(app)) as client:
+                answers = [
+                    await client.get("/api/health", headers={"Host": name}) for name in names
+                ]
+                return [answer.status for answer in answers]
+        finally:
+            await authenticator.cleanup()
+
+    assert asyncio.run(ask()) == [200, 200, 200, 200, 400]
