@@ -1,6 +1,6 @@
 # `make run` starts the platform, `make test` proves it; each sets up what it needs first.
 .DEFAULT_GOAL := help
-.PHONY: help setup run minio kubernetes-tools test test-quick test-lowest test-kubernetes test-peers test-all check fix bench soak peers images image-of image-locks
+.PHONY: help setup run minio keycloak kubernetes-tools test test-quick test-lowest test-kubernetes test-peers test-all check fix bench soak peers images image-of image-locks
 
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
@@ -25,6 +25,9 @@ run: setup ## Start the whole platform on this machine; Ctrl-C ends it
 
 minio: setup # the object store of tests; where Go is absent they say that they were left out
 	@$(PY) -m tests.tools.minio
+
+keycloak: setup # the provider of tests of sign-on; where Maven or Java is absent they say that they were left out
+	@$(PY) -m tests.tools.keycloak
 
 kubernetes-tools: setup # Kubernetes' own programs for tests: the first time Go needs 12 minutes and more; FOR=folder of tests
 	@$(PY) -m tests.kubernetes.tools.programs $(FOR)

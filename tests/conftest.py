@@ -5,10 +5,10 @@ Tests marked `long` run with `--long` and `--complete`, those marked `slow` with
 collected, and a run that leaves one out fails at once. Tests marked `real_data` are an extra: where
 SKERRY_REAL_DATA (`make` sets it) names no folder, they are not run; where it does, they are as all
 others. The same holds for `postgresql` where no PostgreSQL with PostGIS is installed, for `s3`
-where MinIO was not built, and for `kubernetes` where its API server was not; `--complete` demands
-them. With `--quick` none of these is run, and a test with many sets of parameters is run with three
-of them; in a daily run, without any of these options, a slow test is run with two of its sets. The
-summary says how many were left out.
+where MinIO was not built, for `keycloak` where Keycloak was not fetched, and for `kubernetes` where
+its API server was not built; `--complete` demands them. With `--quick` none of these is run, and a
+test with many sets of parameters is run with three of them; in a daily run, without any of these
+options, a slow test is run with two of its sets. The summary says how many were left out.
 """
 
 import ast
@@ -28,6 +28,7 @@ from tests.kubernetes.tools import programs as kubernetes_programs
 from tests.minio_server import S3Server, serve_s3
 from tests.platform_process import RunningPlatform, start_platform
 from tests.postgresql_server import PostgresqlServer, find_programs, serve_postgresql
+from tests.tools import keycloak
 
 ROOT = Path(__file__).parents[1]
 REAL_DATA = os.environ.get("SKERRY_REAL_DATA", "")
@@ -36,6 +37,8 @@ NOT_RUN = pytest.StashKey[dict[str, list[str]]]()
 WHOLE_FILE = re.compile(r"^pytestmark = .*\bmark\.(long|slow)\b", re.MULTILINE)
 """What marks all tests of a file as long or slow ones."""
 WHY = {
+    "keycloak": "sign-on tests with Keycloak were not run: quick run, or not fetched "
+    "('make keycloak', with Maven and Java)",
     "kubernetes": "tests on Kubernetes were not run: quick run, or not built "
     "('make kubernetes-tools', with Go)",
     "long": "long proofs were left out: 'make test-all' runs them too",
@@ -45,6 +48,14 @@ WHY = {
     "slow": "slow tests were left out: 'make test' runs them",
     "parameters": "more sets of parameters were left out: 'make test-all' tries all",
 }
+
+PRESENT = {
+    "keycloak": keycloak.is_there,
+    "kubernetes": kubernetes_programs.are_there,
+    "postgresql": lambda: find_programs() is not None,
+    "s3": minio_server.is_there,
+}
+"""Markers of tests that need a program, and whether it is there."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -118,12 +129,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = _name_left_out(config)
     if not REAL_DATA:
         left_out.add("real_data")
-    if not config.getoption("--complete") and find_programs() is None:
-        left_out.add("postgresql")
-    if not config.getoption("--complete") and not minio_server.is_there():
-        left_out.add("s3")
-    if not config.getoption("--complete") and not kubernetes_programs.are_there():
-        left_out.add("kubernetes")
+    if not config.getoption("--complete"):
+        left_out |= {mark for mark, is_there in PRESENT.items() if not is_there()}
     not_run = config.stash.setdefault(NOT_RUN, {})
     for item in list(items):
         mark = next((name for name in sorted(left_out) if item.get_closest_marker(name)), None)
@@ -149,7 +156,7 @@ def _name_left_out(config: pytest.Config) -> set[str]:
     if named or config.getoption("--long") or config.getoption("--complete"):
         return set()
     if config.getoption("--quick"):
-        return {"kubernetes", "long", "slow", "postgresql", "s3", "real_data"}
+        return {"keycloak", "kubernetes", "long", "slow", "postgresql", "s3", "real_data"}
     return {"long"}
 
 

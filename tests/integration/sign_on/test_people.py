@@ -60,7 +60,7 @@ class TestGettingIn:
         ("subject", "words"),
         [
             ("sub-eve", "None of this person&#39;s groups at the provider has access"),
-            ("sub-nobody", "The provider&#39;s userinfo has no claim &#39;groups&#39;"),
+            ("sub-nobody", "its userinfo has no claim &#39;groups&#39;"),
         ],
     )
     def test_who_is_in_no_named_group_is_refused_and_gets_no_account(

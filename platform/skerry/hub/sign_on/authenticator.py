@@ -173,9 +173,10 @@ class ProviderAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
         groups = read_groups(facts, self.sign_on.groups_claim)
         if groups is None:
             raise ForbiddenError(
-                f"The provider's userinfo has no claim {self.sign_on.groups_claim!r}.",
-                remedy="The administrator of the provider adds it to this client, or this person "
-                "to a group.",
+                f"The provider names no groups of this person: its userinfo has no claim "
+                f"{self.sign_on.groups_claim!r}.",
+                remedy="The administrator of the provider adds this person to a group, or the "
+                "claim to the userinfo for this client.",
             )
         if not self.sign_on.find_rules(groups):
             raise ForbiddenError(
