@@ -53,6 +53,13 @@ class Release:
             "dask-gateway": {"traefik": {"additionalArguments": arguments}},
         }
 
+    def read(self, path: str) -> dict[str, Any]:
+        """Return an object of the namespace, such as ``/apis/apps/v1 deployments/NAME``."""
+        api, _, name = path.partition(" ")
+        with self.server.log_in() as owner:
+            answer = owner.get(f"{api}/namespaces/{self.namespace}/{name}")
+        return answer.json() if answer.is_success else {}
+
     @property
     def config(self) -> Path:
         """The kubeconfig of the cluster's owner."""
@@ -71,6 +78,13 @@ class Release:
         self.server.create("/api/v1/namespaces", {"metadata": {"name": name, "labels": labels}})
         account = {"metadata": {"name": "default"}}
         self.server.create(f"/api/v1/namespaces/{name}/serviceaccounts", account)
+
+    def prepare_production(self) -> None:
+        """Make the namespace and the Secrets that the values for production name."""
+        self.prepare()
+        self.add_secret("skerry-database-access", url="postgresql://u:p@db/n")
+        self.add_secret("skerry-bucket-access", **{"access-key": "a", "secret-key": "s"})
+        self.add_secret("skerry-sign-on", **{"client-secret": "c"})
 
     def add_secret(self, name: str, **content: str) -> None:
         """Make a Secret that the values name."""

@@ -87,13 +87,12 @@ class Chart:
     ) -> subprocess.CompletedProcess[str]:
         """Call Helm; `values` names a values file, `changes` are laid over it."""
         command = [str(HELM.locate()), *words]
-        if values is not None:
-            command += ["--values", str(self.folder / "values" / f"{values}.yaml")]
-        layers = merge(ADDED.get(values or "", {}), changes)
         home = self.folder.parent  # what lies in the chart's own folder belongs to the chart
-        own = home / "values.yaml"
-        own.write_text(yaml.safe_dump(layers))
-        command += ["--values", str(own)]
+        if values is not None:
+            own = home / "values.yaml"
+            own.write_text(yaml.safe_dump(merge(ADDED[values], changes)))
+            file = self.folder / "values" / f"{values}.yaml"
+            command += ["--values", str(file), "--values", str(own)]
         environment = {"PATH": os.defpath, "HOME": str(home)}
         if config is not None:
             environment["KUBECONFIG"] = str(config)

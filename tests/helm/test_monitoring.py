@@ -5,9 +5,10 @@ import re
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.helm.rendering import CHART, Chart, find
+from tests.helm.rendering import CHART, Chart, find, list_pods
 from tests.served_api import fill_database, make_hub_access
 
+from skerry.core.hosts import allowed_hosts
 from skerry.core.measurements import Measurements
 from skerry.core.settings import ServiceSettings
 from skerry.production.tokens import TokenMinter
@@ -92,21 +93,23 @@ def test_prometheus_finds_each_part_with_its_token(chart: Chart) -> None:
 
 
 @pytest.mark.kubernetes
-def test_a_part_answers_to_its_pod_s_own_address(chart: Chart) -> None:
-    """Prometheus and probes know no other name, and cannot be told to send one."""
-    from skerry.core.hosts import allowed_hosts
-
-    for container in _list_containers(chart):
-        variables = {variable["name"]: variable.get("value") for variable in container["env"]}
-        names = variables["SKERRY_ALLOWED_HOSTS"].replace("$(POD_IP)", "10.1.2.3")
+def test_a_part_answers_to_its_pod_s_own_address(fullest_chart: Chart) -> None:
+    """Probes and Prometheus know no other name, and cannot be told to send one."""
+    objects = fullest_chart.render("production")
+    public = "https://skerry.example.org"
+    told = {}
+    for pod in list_pods(objects):
+        for container in pod.containers:
+            variables = {one["name"]: one.get("value") for one in container.get("env", [])}
+            if "SKERRY_ALLOWED_HOSTS" in variables:
+                told[container["name"]] = variables["SKERRY_ALLOWED_HOSTS"]
+    gateway = {"gateway"} if fullest_chart.is_whole else set()
+    assert set(told) == {"api", "maps", "dashboards", "worker"} | gateway
+    for part, names in told.items():
+        inside = names.replace("$(POD_IP)", "10.1.2.3").replace("$(POD_NAMESPACE)", "skerry")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("SKERRY_ALLOWED_HOSTS", names)
-            assert "10.1.2.3" in allowed_hosts(variables["SKERRY_PUBLIC_URL"])
-
-
-def _list_containers(chart: Chart) -> list[dict]:
-    objects = chart.render("production")
-    kinds = [("Deployment", part) for part in ("api", "maps", "dashboards")]
-    kinds.append(("StatefulSet", "worker"))
-    found = [find(objects, kind, f"skerry-{part}") for kind, part in kinds]
-    return [content["spec"]["template"]["spec"]["containers"][0] for content in found]
+            patch.setenv("SKERRY_ALLOWED_HOSTS", inside)
+            allowed = allowed_hosts(public)
+        assert {"10.1.2.3", "skerry.example.org", "traefik-dask-gateway.skerry.svc"} <= allowed
+        own = {"gateway": "api-dask-gateway.skerry"}.get(part, f"skerry-{part}")
+        assert own in allowed

@@ -120,6 +120,15 @@ def test_a_private_provider_is_reached_where_it_is_named(chart: Chart) -> None:
     assert not network.allows(PODS["ann"], PODS["private"], 8443)
 
 
+def test_name_servers_may_be_elsewhere(chart: Chart, network: Network) -> None:
+    cache = End(address="169.254.20.10")
+    assert not network.allows(PODS["api"], cache, 53)
+    other = Network(chart.render("trial", network={"dnsAddresses": ["169.254.20.10/32"]}))
+    for pod in ("api", "worker", "hub", *_PEOPLE):
+        assert other.allows(PODS[pod], cache, 53), pod
+        assert not other.allows(PODS[pod], cache, 80), pod
+
+
 def test_prometheus_reads_where_its_namespace_is_named(chart: Chart, network: Network) -> None:
     without = Network(chart.render("trial"))
     for part in ("api", "maps", "dashboards", "worker"):

@@ -26,12 +26,12 @@ UPSTREAM = {
 """Pods of dask-gateway's chart, which has no values for security contexts."""
 
 
-@pytest.fixture(params=sorted(ADDED))
+@pytest.fixture(scope="module", params=sorted(ADDED))
 def objects(fullest_chart: Chart, request: pytest.FixtureRequest) -> list[dict[str, Any]]:
     return fullest_chart.render(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pods(objects: list[dict[str, Any]]) -> list[Template]:
     found = list(list_pods(objects))
     assert len(found) >= 5

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.helm.rendering import ADDED, CHART, NAMESPACE, Chart, find
+from tests.helm.rendering import ADDED, CHART, DIGEST, NAMESPACE, Chart, find
 
 from skerry.core.cluster_hub_settings import ClusterHubSettings
 from skerry.production.executors import kubernetes
@@ -119,3 +119,12 @@ def test_the_hub_can_read_its_settings(chart: Chart, values: str) -> None:
     assert tokens - {"password"} == {service.name for service in settings.services}
     assert ("password" in tokens) is not many
     assert settings.profiles[0].name == "small"
+
+
+def test_the_documented_values_are_enough_for_a_trial(chart: Chart) -> None:
+    page = (CHART.parents[1] / "platform" / "kubernetes.md").read_text()
+    written = page.split("```yaml\n")[1].split("```")[0].replace("sha256:...", DIGEST)
+    objects = chart.render("trial", **yaml.safe_load(written))
+    api = find(objects, "Deployment", "skerry-api")
+    [container] = api["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "registry.example.org/skerry/skerry-services:0.1.0"

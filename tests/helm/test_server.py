@@ -3,25 +3,12 @@
 import base64
 
 import pytest
-from tests.helm.cluster import Release, define_foreign_kinds
+from tests.helm.cluster import Release
 from tests.helm.rendering import ADDED, Chart
 from tests.helm.test_properties import UPSTREAM
 from tests.kubernetes.server import KubernetesServer
-from tests.platform_process import wait_until
 
 pytestmark = pytest.mark.kubernetes
-
-
-@pytest.fixture(scope="module")
-def cluster(kubernetes: KubernetesServer, fullest_chart: Chart) -> KubernetesServer:
-    define_foreign_kinds(kubernetes, is_whole=fullest_chart.is_whole)
-    last = "gateway.networking.k8s.io/v1/httproutes"
-    with kubernetes.log_in() as owner:
-        wait_until(
-            lambda: owner.get(f"/apis/{last}").is_success,
-            30, "the new kinds are served", every_s=0.1,
-        )  # fmt: skip
-    return kubernetes
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +16,10 @@ def releases(cluster: KubernetesServer, fullest_chart: Chart) -> dict[str, Relea
     made = {}
     for values in sorted(ADDED, reverse=True):  # trial first: it makes the priority classes
         release = Release(cluster, fullest_chart, values, f"skerry-{values}")
-        release.prepare()
         if values == "production":
-            release.add_secret("skerry-database-access", url="postgresql://u:p@db/n")
-            release.add_secret("skerry-bucket-access", **{"access-key": "a", "secret-key": "s"})
-            release.add_secret("skerry-sign-on", **{"client-secret": "c"})
+            release.prepare_production()
+        else:
+            release.prepare()
         result = release.call("install")
         assert result.returncode == 0, result.stderr
         made[values] = release
@@ -65,9 +51,7 @@ def test_secrets_are_made_once(releases: dict[str, Release]) -> None:
     release = releases["trial"]
 
     def read(name: str) -> dict[str, str]:
-        path = f"/api/v1/namespaces/{release.namespace}/secrets/{name}"
-        with release.server.log_in() as owner:
-            return owner.get(path).json()["data"]
+        return release.read(f"/api/v1 secrets/{name}")["data"]
 
     names = ("skerry-tokens", "skerry-database", "skerry-objects")
     before = {name: read(name) for name in names}

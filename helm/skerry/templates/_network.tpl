@@ -15,6 +15,9 @@
 {{- define "skerry.toDns" -}}
 - to:
     - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: {{ .Values.network.dnsNamespace }}}}
+    {{- range .Values.network.dnsAddresses }}
+    - ipBlock: {cidr: {{ . }}}
+    {{- end }}
   ports:
     - {port: 53, protocol: UDP}
     - {port: 53, protocol: TCP}
