@@ -35,17 +35,21 @@ class HubLogin:
     hub
         The hub and this service's OAuth client.
     prefix
-        The service's path, without a trailing slash; the cookies' path.
+        The service's path, without a trailing slash; over plain HTTP the cookies' path.
     public_url
         The platform's address. Its port stands in the cookies' names: browsers keep one jar for
-        all ports of a host, and another platform there has cookies too.
+        all ports of a host, and another platform there has cookies too. Over https the names
+        begin with ``__Host-``: no page of another subdomain, such as a person's own server, can put
+        a cookie of its choice in their place. Such cookies have the path ``/``.
     """
 
     def __init__(self, hub: HubAccess, prefix: str, public_url: str) -> None:
         self._hub = hub
         self._prefix = prefix
         self._secure = public_url.startswith("https:")
+        self._path = "/" if self._secure else prefix
         name = f"skerry-{hub.service}-{urlsplit(public_url).port or ''}"
+        name = f"__Host-{name}" if self._secure else name
         self._session_cookie = f"{name}-session"
         self._flow_cookie = f"{name}-login-"
 
@@ -78,7 +82,7 @@ class HubLogin:
         pending = [name for name in request.cookies if name.startswith(self._flow_cookie)]
         if len(pending) >= _PENDING_FLOWS:
             for name in pending:
-                response.delete_cookie(name, path=self._prefix)
+                self._forget(response, name)
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         self._write(
             response, self._flow_cookie + flow, {"next": path, "code": code_verifier}, _FLOW_S
@@ -104,7 +108,7 @@ class HubLogin:
             )
         token = await self._trade(code, str(flow["code"]))
         response = RedirectResponse(self._own_path(str(flow["next"])), status_code=302)
-        response.delete_cookie(cookie, path=self._prefix)
+        self._forget(response, cookie)
         self._write(response, self._session_cookie, {"token": token}, _SESSION_S)
         return response
 
@@ -138,13 +142,16 @@ class HubLogin:
         text = open_text(sealed, secret=self._secret, purpose=name, max_age_s=max_age)
         return json.loads(text) if text is not None else None
 
+    def _forget(self, response: Response, name: str) -> None:
+        response.delete_cookie(name, path=self._path, secure=self._secure, httponly=True)
+
     def _write(self, response: Response, name: str, value: dict[str, str], max_age: int) -> None:
         # sealed for its name: a flow's cookie must not pass for a session
         response.set_cookie(
             name,
             seal_text(json.dumps(value), secret=self._secret, purpose=name),
             max_age=max_age,
-            path=self._prefix,
+            path=self._path,
             httponly=True,
             samesite="lax",
             secure=self._secure,

@@ -2,7 +2,9 @@
 
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from traitlets.config import Config
@@ -12,6 +14,7 @@ from skerry.core.scopes import PEOPLE_ROLES, ROLES, list_projects
 from skerry.core.sign_on_settings import SECRET_VARIABLE, SignOnSettings
 from skerry.hub.roles import ROLE_PREFIX
 from skerry.hub.sign_on import set_sign_on
+from skerry.hub.sign_on.handlers import derive_nonce, name_cookie
 from skerry.hub.sign_on.membership import read_groups
 from skerry.hub.sign_on.names import AccountNames, Person, suggest_names
 
@@ -109,6 +112,7 @@ class TestSetter:
         assert sign_on.oauth_callback_url == "https://eo.example.org/hub/oauth_callback"
         assert sign_on.client_secret == "s3cret"
         assert not sign_on.one_person
+        assert config.JupyterHub.cookie_host_prefix_enabled, "of no use to other subdomains"
 
     def test_roles_belong_to_groups_that_are_no_projects(self, config: Any) -> None:
         set_sign_on(config, make_settings(), ENVIRONMENT)
@@ -151,6 +155,7 @@ class TestSetter:
                 set_sign_on(config, make_settings(accounts=accounts), ENVIRONMENT)
         set_sign_on(config, make_settings(accounts={"sub-1": "ann"}), ENVIRONMENT)
         assert config.ProviderAuthenticator.one_person
+        assert "cookie_host_prefix_enabled" not in config.JupyterHub
 
     def test_without_an_own_address_nothing_starts(self, config: Any) -> None:
         del config.JupyterHub["subdomain_host"]
@@ -271,3 +276,17 @@ def test_groups_are_read_from_where_the_settings_say(
     claims: dict[str, Any], path: str, groups: set[str] | None
 ) -> None:
     assert read_groups(claims, path) == groups
+
+
+@pytest.mark.parametrize(
+    ("public_url", "begin"),
+    [("https://eo.example.org", "__Host-skerry"), ("http://127.0.0.1:8000", "skerry")],
+)
+def test_over_https_no_other_subdomain_can_set_the_state(public_url: str, begin: str) -> None:
+    handler = SimpleNamespace(settings={"public_url": urlsplit(public_url)})
+    assert name_cookie(handler, "0" * 32).startswith(f"{begin}-sign-on-")
+
+
+def test_the_nonce_is_another_for_each_sign_on() -> None:
+    assert derive_nonce("0" * 32) == derive_nonce("0" * 32)
+    assert derive_nonce("0" * 32) != derive_nonce("1" * 32)

@@ -270,6 +270,36 @@ class TestBrowser:
         assert back.headers["location"] == f"{MAPS_PREFIX}/public"
         assert client.get(f"{MAPS_PREFIX}/public").text == "alice"
 
+    @pytest.mark.parametrize("scheme", ["http", "https"])
+    def test_over_https_no_other_subdomain_can_set_its_cookies(
+        self, tmp_path: Path, hub: Any, scheme: str
+    ) -> None:
+        _, api_url = hub
+        listening, url = bind_free_port()
+        public = f"{scheme}://eo.example.org"
+        access = make_hub_access("maps").model_copy(update={"api_url": api_url})
+        settings = ServiceSettings(data=tmp_path, public_url=public, port=1)
+        app = create_application(
+            settings, [_create_router()], "Test", prefix=MAPS_PREFIX, hub=access
+        )
+        with serve_in_thread(app, listening), open_client(url) as client:
+            away = client.get(f"{MAPS_PREFIX}/private", headers={"Accept": "text/html"})
+            state = parse_qs(urlsplit(away.headers["location"]).query)["state"][0]
+            [(name, cookie)] = SimpleCookie(away.headers["set-cookie"]).items()
+            back = client.get(
+                f"{MAPS_PREFIX}/oauth_callback?code=c&state={state}",
+                headers={"Cookie": f"{name}={cookie.value}"},
+            )
+        cookies = [SimpleCookie(line) for line in back.headers.get_list("set-cookie")]
+        written = [morsel for line in cookies for morsel in line.values()]
+        assert len(written) == 2, "the flow's goes, the session's comes"
+        for morsel in (cookie, *written):
+            is_host = scheme == "https"
+            assert morsel.key.startswith("__Host-") is is_host
+            assert bool(morsel["secure"]) is is_host
+            assert morsel["path"] == ("/" if is_host else MAPS_PREFIX)
+            assert morsel["domain"] == ""
+
     def test_parallel_logins_do_not_race(self, browser: Any) -> None:
         client, _, _ = browser
         states = []

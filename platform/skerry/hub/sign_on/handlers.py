@@ -42,7 +42,8 @@ def refuse(error: SkerryError) -> NoReturn:
     raise web.HTTPError(error.status, "%s", str(error), reason=error.title) from None
 
 
-def _name_cookie(handler: Any, state: str) -> str:
+def name_cookie(handler: Any, state: str) -> str:
+    """Return the name of a sign-on's cookie, which over https no other subdomain can set."""
     public = handler.settings.get("public_url")
     scheme = public.scheme if public else handler.request.protocol
     return f"{'__Host-' if scheme == 'https' else ''}{_COOKIE}{state}"
@@ -70,7 +71,7 @@ class SignOnHandler(OAuthLoginHandler):  # type: ignore[misc]
             for name in pending:
                 self.clear_cookie(name)
         self._set_cookie(
-            _name_cookie(self, self._state_id), state_cookie_value, max_age=_FLOW_S,
+            name_cookie(self, self._state_id), state_cookie_value, max_age=_FLOW_S,
             expires_days=None, httponly=True, samesite="Lax",
         )  # fmt: skip
 
@@ -106,7 +107,7 @@ class CallbackHandler(OAuthCallbackHandler):  # type: ignore[misc]
     def get_state_cookie(self) -> str:
         """Return the state that this browser was given, and forget it: it is good once."""
         if self._state_cookie is None:
-            cookie = _name_cookie(self, self._read_state_id())
+            cookie = name_cookie(self, self._read_state_id())
             kept = self.get_secure_cookie(cookie, max_age_days=_FLOW_S / 86_400)
             self._state_cookie = (kept or b"").decode("utf-8", "replace")
             self.clear_cookie(cookie)

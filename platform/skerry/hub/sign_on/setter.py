@@ -40,6 +40,9 @@ def set_sign_on(
     sign_on.scope = list(settings.scopes)
     sign_on.login_service = settings.title
     sign_on.oauth_callback_url = _name_callback(config)
+    if not sign_on.one_person and sign_on.oauth_callback_url.startswith("https:"):
+        # no person's subdomain can put a login of its choice into a visitor's browser
+        config.JupyterHub.cookie_host_prefix_enabled = True
     _set_membership(config, settings)
     _set_groups(config, settings)
 
@@ -59,6 +62,7 @@ def _set_membership(config: Any, settings: SignOnSettings) -> None:
     config.Authenticator.refresh_pre_spawn = True
     config.Authenticator.manage_groups = False  # the authenticator does it, projects' accounts too
     config.Authenticator.allow_all = False
+    config.Authenticator.any_allow_config = True  # the authenticator admits members of groups
     config.Authenticator.allow_existing_users = False
     config.Authenticator.allowed_users = set()
     config.Authenticator.admin_users = set()
