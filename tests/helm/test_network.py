@@ -143,6 +143,19 @@ def test_people_stay_here_where_the_internet_is_closed(chart: Chart) -> None:
         assert network.allows(PODS[person], PODS["door"], 8000) or person != "ann"
 
 
+def test_a_private_bucket_is_reached_where_it_is_named(chart: Chart) -> None:
+    usual = Network(chart.render("production"))
+    network = Network(chart.render("production", objects={"addresses": ["10.3.4.0/24"]}))
+    metadata = PODS["metadata"]
+    for pod in ("api", "dashboards", *_PEOPLE):
+        assert not usual.allows(PODS[pod], PODS["private"], 443), pod
+        assert usual.allows(PODS[pod], PODS["internet"], 443), pod
+        assert network.allows(PODS[pod], PODS["private"], 443), pod
+        assert not network.allows(PODS[pod], PODS["private"], 22), pod
+        for each in (usual, network):
+            assert not each.allows(PODS[pod], metadata, 443), pod
+
+
 def test_a_public_database_is_closed_to_people(chart: Chart) -> None:
     addresses = {"database": {"addresses": ["198.51.100.7/32"]}}
     database, other = PODS["internet"], End(address="198.51.100.8")

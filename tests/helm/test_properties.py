@@ -98,6 +98,13 @@ def test_requests_and_limits_are_everywhere(pods: list[Template]) -> None:
                 assert set(resources[kind]) >= {"cpu", "memory"}, (pod.name, kind)
 
 
+def test_no_variable_is_set_twice(pods: list[Template]) -> None:
+    for pod in pods:
+        for container in pod.containers:
+            names = [variable["name"] for variable in container.get("env", [])]
+            assert len(names) == len(set(names)), pod.name
+
+
 def test_our_own_scratch_has_a_limit(pods: list[Template]) -> None:
     for pod in pods:
         if pod.is_ours:

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.helm.rendering import ADDED, CHART, DIGEST, NAMESPACE, Chart, find
+from tests.helm.reachability import End, Network
+from tests.helm.rendering import ADDED, CHART, DIGEST, NAMESPACE, Chart, find, list_pods
 
 from skerry.core.cluster_hub_settings import ClusterHubSettings
+from skerry.core.trusted_issuers import TRUSTED_VARIABLE, TrustedIssuers
 from skerry.production.executors import kubernetes
 
 pytestmark = pytest.mark.kubernetes
@@ -128,3 +130,22 @@ def test_the_documented_values_are_enough_for_a_trial(chart: Chart) -> None:
     api = find(objects, "Deployment", "skerry-api")
     [container] = api["spec"]["template"]["spec"]["containers"]
     assert container["image"] == "registry.example.org/skerry/skerry-services:0.1.0"
+
+
+def test_api_and_maps_know_whose_tokens_machine_clients_may_bring(chart: Chart) -> None:
+    client = {"name": "archive", "when": {"azp": "archive"}, "roles": ["scientist"]}
+    issuer = {"issuer": "https://sso.example.org", "audience": "skerry", "clients": [client]}
+    store = {"addresses": ["10.9.0.0/16"]}
+    objects = chart.render("production", signOn={"trustedIssuers": [issuer]}, objects=store)
+    written = find(objects, "ConfigMap", "skerry-trusted-issuers")["data"]["issuers.json"]
+    assert TrustedIssuers.model_validate_json(written).names == {"archive"}
+    network = Network(objects)
+    for part, told in (("api", True), ("maps", True), ("dashboards", False)):
+        pod = next(one for one in list_pods(objects) if one.name == f"Deployment/skerry-{part}")
+        [container] = pod.containers
+        names = {one["name"]: one.get("value", "") for one in container["env"]}
+        places = {one["mountPath"] for one in container["volumeMounts"]}
+        assert (TRUSTED_VARIABLE in names) is told
+        assert ("/etc/skerry/issuers" in places) is told
+        provider = End(address="198.51.100.7")
+        assert network.allows(End(pod.labels), provider, 443) is told, part

@@ -34,7 +34,7 @@
 {{- define "skerry.toProvider" -}}
 - to:
     {{- range .Values.signOn.addresses }}
-    - ipBlock: {cidr: {{ . }}, except: [169.254.0.0/16]}
+    - ipBlock: {cidr: {{ . }}}
     {{- else }}
     - ipBlock:
         cidr: 0.0.0.0/0
@@ -46,7 +46,7 @@
 {{- define "skerry.toKubernetes" -}}
 - to:
     {{- range .Values.network.kubernetes }}
-    - ipBlock: {cidr: {{ . }}, except: [169.254.0.0/16]}
+    - ipBlock: {cidr: {{ . }}{{ if eq . "0.0.0.0/0" }}, except: [169.254.0.0/16]{{ end }}}
     {{- end }}
   ports:
     - {port: 443, protocol: TCP}
@@ -59,7 +59,7 @@
     - podSelector: {matchLabels: {{ include "skerry.selectorInLine" (dict "root" . "part" "database") }}}
     {{- else }}
     {{- range .Values.database.addresses }}
-    - ipBlock: {cidr: {{ . }}}
+    - ipBlock: {cidr: {{ . }}{{ if eq . "0.0.0.0/0" }}, except: [169.254.0.0/16]{{ end }}}
     {{- end }}
     {{- end }}
   ports:
@@ -79,7 +79,11 @@
     - {port: {{ .root.Values.objects.inCluster.port }}, protocol: TCP}
     {{- else }}
     {{- range .root.Values.objects.addresses }}
-    - ipBlock: {cidr: {{ . }}, except: [169.254.0.0/16]}
+    - ipBlock: {cidr: {{ . }}}
+    {{- else }}
+    - ipBlock:
+        cidr: 0.0.0.0/0
+        except: {{- include "skerry.closedAddresses" .root | nindent 10 }}
     {{- end }}
   ports:
     - {port: {{ .root.Values.objects.port }}, protocol: TCP}

@@ -150,6 +150,26 @@ readinessProbe:
 {{- end }}
 {{- end -}}
 
+{{- /* Who else may say who a machine client is: for the parts that check tokens. */ -}}
+{{- define "skerry.issuersVariables" -}}
+{{- if .Values.signOn.trustedIssuers }}
+- {name: SKERRY_TRUSTED_ISSUERS, value: /etc/skerry/issuers/issuers.json}
+{{- end }}
+{{- end -}}
+
+{{- define "skerry.issuersMounts" -}}
+{{- if .Values.signOn.trustedIssuers }}
+- {name: issuers, mountPath: /etc/skerry/issuers, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- define "skerry.issuersVolumes" -}}
+{{- if .Values.signOn.trustedIssuers }}
+- name: issuers
+  configMap: {name: skerry-trusted-issuers}
+{{- end }}
+{{- end -}}
+
 {{- /* Takes: root, values (with `scratch`). */ -}}
 {{- define "skerry.volumes" -}}
 - name: data
