@@ -42,6 +42,6 @@ c, get_config = config, None
 path = Path(skerry.hub.kubernetes.__file__).with_name("jupyterhub_config.py")
 exec(compile(path.read_text(), path.name, "exec"))  # noqa: S102
 
-config.KubeSpawner.port = team["server_port"]  # pods are processes of this machine
+config.PersonSpawner.port = team["server_port"]  # pods are processes of this machine
 config.KubeSpawner.poll_interval = 1
 config.JupyterHub.cleanup_servers = False

@@ -11,18 +11,24 @@ DASHBOARDS_VARIABLE = "SKERRY_DASK_DASHBOARDS"
 
 
 def set_user_servers(config: Any, settings: ClusterHubSettings) -> None:
-    """Start `skerry.hub.kubernetes.user_server` in the image that the person chose."""
+    """Start `skerry.hub.kubernetes.user_server` in the image that the person chose.
+
+    z2jh sets KubeSpawner's own values, also where nothing was asked for: only those of our class
+    go before them. Variables that the chart's values add stay.
+    """
     config.JupyterHub.spawner_class = "skerry.hub.kubernetes.spawner.PersonSpawner"
-    config.PersonSpawner.settings = settings
-    config.Spawner.cmd = ["python", "-m", "skerry.hub.kubernetes.user_server"]
-    config.Spawner.args = []
-    config.Spawner.ip = "0.0.0.0"  # noqa: S104  (in a pod: its NetworkPolicy says who gets there)
-    config.Spawner.port = 8888
-    config.Spawner.default_url = "/lab"
-    config.Spawner.environment = user_environment(settings)
-    config.Spawner.server_token_scopes = server_scopes()
-    config.Spawner.start_timeout = settings.start_minutes * 60
-    config.Spawner.http_timeout = 120
+    servers = config.PersonSpawner
+    servers.settings = settings
+    servers.cmd = ["python", "-m", "skerry.hub.kubernetes.user_server"]
+    servers.args = []
+    servers.ip = "0.0.0.0"  # noqa: S104  (in a pod: its NetworkPolicy says who gets there)
+    servers.port = 8888
+    servers.default_url = "/lab"
+    added = config.KubeSpawner.get("environment", {})
+    servers.environment = {**added, **user_environment(settings)}
+    servers.server_token_scopes = server_scopes()
+    servers.start_timeout = settings.start_minutes * 60
+    servers.http_timeout = 120
     config.JupyterHub.cleanup_servers = False  # a hub that starts again finds them
 
 

@@ -38,6 +38,9 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     before.KubeSpawner.volumes = {"host": {"name": "host", "hostPath": {"path": "/"}}}
     before.KubeSpawner.volume_mounts = {"host": {"name": "host", "mountPath": "/host"}}
     before.KubeSpawner.service_account = None
+    # what z2jh sets of itself, and what its values may add
+    before.KubeSpawner.start_timeout = 300
+    before.KubeSpawner.environment = {"ADDED": "1", "SKERRY_URL": "https://elsewhere.example"}
     before.JupyterHub.services = [{"name": "others", "api_token": "token-of-others"}]
     return configure(make_hub(), tmp_path_factory.mktemp("tokens"), before)
 
@@ -54,6 +57,17 @@ def make_pod(config: Config, name: str, groups: tuple[str, ...], **choice: str) 
 
     pod: dict[str, Any] = asyncio.run(make())
     return pod
+
+
+def test_a_server_knows_the_platform_whatever_the_other_chart_sets(config: Config) -> None:
+    [container] = make_pod(config, "eve", (), profile="small")["spec"]["containers"]
+    variables = {item["name"]: item.get("value") for item in container["env"]}
+    assert variables["SKERRY_URL"] == "https://skerry.example"
+    assert variables["SKERRY_INTERNAL_URL"] == "http://inside.skerry.svc"
+    assert variables["ADDED"] == "1"
+    assert container["args"] == ["python", "-m", "skerry.hub.kubernetes.user_server"]
+    with make_spawner(config, "eve", ()) as spawner:
+        assert spawner.start_timeout == 600
 
 
 @pytest.mark.parametrize(("name", "profile"), CHOICES)
