@@ -23,17 +23,26 @@ class Login:
         A hub token; never shown by `repr`.
     user
         The account's name if it is known without a request, else empty.
+    inside
+        The address at which this process reaches the platform; empty for the public one.
     """
 
     url: str
     token: str = field(repr=False)
     user: str = ""
+    inside: str = ""
+
+    @property
+    def address(self) -> str:
+        """Where requests go."""
+        return self.inside or self.url
 
 
 def find_login() -> Login:
     """Find the platform's address and a token.
 
-    `SKERRY_URL` with `SKERRY_TOKEN` (in a user server or a run also `JUPYTERHUB_API_TOKEN`), else
+    `SKERRY_URL` with `SKERRY_TOKEN` (in a user server or a run also `JUPYTERHUB_API_TOKEN`; in a
+    cluster the public address need not lead there, and `SKERRY_INTERNAL_URL` does), else
     the login that `skerry login` keeps, else the owner's login in the data folder, which the
     platform writes when it starts. A data folder that `SKERRY_DATA` names goes before the login.
 
@@ -45,7 +54,8 @@ def find_login() -> Login:
     url = os.environ.get("SKERRY_URL", "").rstrip("/")
     token = os.environ.get("SKERRY_TOKEN") or os.environ.get("JUPYTERHUB_API_TOKEN", "")
     if url and token:
-        return Login(url=url, token=token, user=os.environ.get("JUPYTERHUB_USER", ""))
+        inside = os.environ.get("SKERRY_INTERNAL_URL", "").rstrip("/")
+        return Login(url, token, user=os.environ.get("JUPYTERHUB_USER", ""), inside=inside)
     ways = (_find_owner, _find_kept) if os.environ.get("SKERRY_DATA") else (_find_kept, _find_owner)
     login = next((found for way in ways if (found := way(url)) is not None), None)
     if login is not None:

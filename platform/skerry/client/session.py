@@ -53,7 +53,7 @@ class Session:
         self._patience_s = patience_s
         self._user = login.user
         self._http = httpx.Client(
-            base_url=login.url,
+            base_url=login.address,
             headers={
                 "Authorization": f"Bearer {login.token}",
                 "Accept": "application/json",
@@ -61,7 +61,7 @@ class Session:
             },
             transport=transport,
             # A proxy named in the environment cannot reach this machine's loopback.
-            trust_env=urlsplit(login.url).hostname not in ("127.0.0.1", "localhost", "::1"),
+            trust_env=urlsplit(login.address).hostname not in ("127.0.0.1", "localhost", "::1"),
         )
 
     @property
@@ -198,7 +198,8 @@ class Session:
             response = self._http.send(request)
         except httpx.TransportError as error:
             raise UnavailableError(
-                f"The platform at {self.url} does not answer ({type(error).__name__}: {error}).",
+                f"The platform at {self._login.address} does not answer "
+                f"({type(error).__name__}: {error}).",
                 remedy="Start it with 'skerry up', or correct SKERRY_URL.",
             ) from None
         if not response.is_success:

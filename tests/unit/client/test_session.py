@@ -219,6 +219,24 @@ def test_a_user_server_needs_no_token_of_its_own(monkeypatch: pytest.MonkeyPatch
     assert find_login() == Login(url="http://hub.example", token="of-the-server", user="ann")
 
 
+def test_a_pod_asks_the_inner_address_and_shows_the_public_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SKERRY_URL", "https://skerry.example")
+    monkeypatch.setenv("SKERRY_INTERNAL_URL", "http://inside.skerry.svc/")
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "of-the-server")
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(200, json={})
+
+    with Session(find_login(), transport=httpx.MockTransport(answer)) as session:
+        session.request("GET", "stac")
+        assert session.url == "https://skerry.example"
+    assert asked == ["http://inside.skerry.svc/services/api/stac"]
+
+
 def test_a_token_of_another_platform_is_never_sent(
     bare_environment: Path,
     monkeypatch: pytest.MonkeyPatch,
