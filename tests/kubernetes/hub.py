@@ -23,7 +23,11 @@ from tests.platform_process import clean_environment, free_port, wait_until
 
 from skerry.cli.supervisor.proxy_program import find_proxy_command
 
-PEOPLE = {"ann": ["lakes"], "zoe": ["lakes"], "bob": ["glaciers"], "eve": []}
+_SCIENTIST = "role:scientist"
+PEOPLE = {
+    "ann": ["lakes", _SCIENTIST], "zoe": ["lakes", _SCIENTIST], "bob": ["glaciers", _SCIENTIST],
+    "eve": [],
+}  # fmt: skip
 PASSWORD = "a long password of everybody"
 _DESK = "token-of-the-desk-that-makes-tokens"
 _RIGHTS = Path(__file__).parents[2] / "helm" / "skerry" / "templates" / "hub-rights.yaml"
@@ -194,7 +198,7 @@ def _prepare(hub: ClusterHub, folder: Path) -> dict[str, str]:
         "people": [*PEOPLE], "desk": _DESK, "server_port": hub.server_port,
         "groups": {
             group: [name for name, groups in PEOPLE.items() if group in groups]
-            for group in ("lakes", "glaciers")
+            for group in ("lakes", "glaciers", _SCIENTIST)
         },
     }  # fmt: skip
     return {

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.cluster_hub import name_image
+from tests.kubernetes.gateway import ClusterGateway, serve_cluster_gateway
 from tests.kubernetes.hub import ClusterHub, serve_cluster_hub
 from tests.kubernetes.server import KubernetesServer
 from tests.platform_process import wait_until
@@ -167,3 +168,48 @@ def test_the_hub_reads_no_secret_of_its_namespace(hub: ClusterHub) -> None:
         assert account.get(f"{base}/pods").status_code == 200
         assert account.get(f"{base}/secrets").status_code == 403
         assert account.get("/api/v1/namespaces/default/pods").status_code == 403
+
+
+@pytest.fixture(scope="module")
+def gateway(hub: ClusterHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterGateway]:
+    with serve_cluster_gateway(hub, tmp_path_factory.mktemp("gateway")) as gateway:
+        yield gateway
+
+
+def test_dask_clusters_stay_within_the_limits_of_their_owner(gateway: ClusterGateway) -> None:
+    first = gateway.start("ann", most_workers=3, image=name_image("b"))
+    assert first.status_code == 201, (first.text, gateway.log.read_text()[-3000:])
+    [made] = gateway.list_objects()
+    assert made["spec"]["username"] == "ann"
+    assert made["spec"]["config"]["image"] == name_image("b")
+    assert made["spec"]["config"]["cluster_max_workers"] == 3
+    assert made["spec"]["config"]["worker_extra_pod_config"]["securityContext"]["runAsNonRoot"]
+    for asked, words in (
+        ({"most_workers": 12}, "your others to 4, and 16 is the limit"),
+        ({"image": name_image("c")}, "not a valid option for image"),
+        ({"worker_memory": 500}, "worker_memory"),
+        ({"cluster_max_workers": 1}, "Unknown fields"),
+    ):
+        refused = gateway.start("ann", **asked)
+        assert refused.status_code == 422
+        assert words in refused.text
+    assert len(gateway.list_objects()) == 1
+    assert gateway.start("ann", most_workers=1).status_code == 201
+    third = gateway.start("ann", most_workers=1)
+    assert (third.status_code, "2 is the limit" in third.text) == (422, True)
+    assert gateway.start("zoe", most_workers=1).status_code == 201, "each has limits of their own"
+    gateway.end(first.json()["name"])
+    assert gateway.start("ann", most_workers=1).status_code == 201
+
+
+def test_clusters_are_their_owner_s_alone(gateway: ClusterGateway) -> None:
+    assert gateway.ask("GET", "clusters/", None).status_code == 401
+    assert gateway.start("eve").status_code == 401, "no group gives her a role"
+    started = gateway.start("bob", most_workers=1)
+    path = f"clusters/{started.json()['name']}"
+    wait_until(
+        lambda: gateway.ask("GET", path, "bob").status_code == 200, 30, "the gateway has seen it"
+    )
+    assert gateway.ask("GET", path, "ann").status_code == 403
+    assert gateway.ask("DELETE", path, "ann").status_code == 403
+    assert gateway.ask("DELETE", path, "bob").status_code in (200, 204)

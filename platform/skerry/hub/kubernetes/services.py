@@ -21,4 +21,15 @@ def set_services(config: Any, settings: ClusterHubSettings) -> None:
     ]
     names = {service.name for service in ours}
     others = [one for one in config.JupyterHub.get("services", []) if one["name"] not in names]
-    config.JupyterHub.services = [*others, *map(describe_service, ours)]
+    config.JupyterHub.services = [*others, *map(_describe_on_one_host, ours)]
+
+
+def _describe_on_one_host(service: HubService) -> dict[str, Any]:
+    """Return a part that the hub sends browsers back to by a path, as on one machine.
+
+    With a host for each person JupyterHub would expect a full address there, and refuse a path.
+    """
+    spec = describe_service(service)
+    if "oauth_client_allowed_scopes" in spec:
+        spec["oauth_redirect_uri"] = f"/services/{service.name}/oauth_callback"
+    return spec

@@ -12,6 +12,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.hub.home import seed_home
 from skerry.hub.kubernetes.user_servers import DASHBOARDS_VARIABLE
 from skerry.hub.lean_start import start_module
+from skerry.hub.notices import find_extensions
 from skerry.hub.user_servers import lab_environment
 
 _PACKAGED = Path(skerry.__file__).parent / "notebooks"
@@ -35,6 +36,8 @@ def start_user_server() -> None:
             remedy="If its volume is full, the operator makes its claim larger.",
         ) from error
     os.environ.update(lab_environment())
+    paths = [os.environ.get(name, "") for name in ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH")]
+    os.environ.update(find_extensions(*paths))
     dashboards = os.environ.get(DASHBOARDS_VARIABLE)
     allowed = [f"--ServerProxy.host_allowlist={dashboards}"] if dashboards else []
     sys.argv[1:1] = allowed

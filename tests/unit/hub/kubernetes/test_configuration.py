@@ -53,6 +53,7 @@ def test_services_are_those_of_one_machine_with_tokens_from_files(config: Any) -
     api = services["api"]
     assert (api["url"], api["api_token"]) == ("http://skerry-api:8000", "token-of-api")
     assert api["oauth_client_allowed_scopes"] == viewer_scopes("api")
+    assert api["oauth_redirect_uri"] == "/services/api/oauth_callback"
     assert "url" not in services["worker"]
     assert services["dask-gateway"]["url"] == "http://api-dask-gateway:8000", "never its proxy"
 
