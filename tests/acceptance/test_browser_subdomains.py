@@ -353,10 +353,10 @@ def test_lab_says_when_a_limit_is_near(site: Site) -> None:
     page.clock.install()
     page.goto(site.own_page)
     notice = page.locator(".Toastify__toast", has_text="7.5 of its 8 GiB")
-    expect(notice).to_be_visible()
+    expect(notice).to_be_visible(timeout=60_000)
     short.clear()
     page.clock.fast_forward("00:31")
-    expect(notice).to_have_count(0)
+    expect(notice).to_have_count(0, timeout=30_000)
     ends = page.locator(".Toastify__toast", has_text="ends in 10 minutes")
     page.evaluate("""() => {
         Object.defineProperty(document, "hidden", {value: true, configurable: true});
@@ -366,7 +366,7 @@ def test_lab_says_when_a_limit_is_near(site: Site) -> None:
     page.clock.fast_forward("49:00")
     expect(ends).to_have_count(0)
     page.clock.fast_forward("01:30")
-    expect(ends).to_be_visible()
+    expect(ends).to_be_visible(timeout=30_000)
     assert set(asked) == {200}
     assert len(asked) == seen, "while nobody looks nothing is asked, which would count as use"
     page.close()

@@ -46,7 +46,7 @@
       if (document.hidden) {
         return;
       }
-      const answer = await settings.fetch(`${settings.baseUrl}skerry/notices`, {
+      const answer = await fetch(`${settings.baseUrl}skerry/notices`, {
         credentials: "same-origin",
         headers: { "X-XSRFToken": /(?:^|; )_xsrf=([^;]*)/.exec(document.cookie)?.[1] ?? "" },
       });
