@@ -195,7 +195,9 @@ def bind_free_port() -> tuple[socket.socket, str]:
 
 
 @contextmanager
-def serve_api(folder: Path, hub_api: str | None = None) -> Iterator[ServedApi]:
+def serve_api(
+    folder: Path, hub_api: str | None = None, *, self_approval: bool = True
+) -> Iterator[ServedApi]:
     """Serve the api over a data folder, which need not exist; with a token book, or a real hub."""
     data = DataFolder(folder)
     data.create()
@@ -203,7 +205,9 @@ def serve_api(folder: Path, hub_api: str | None = None) -> Iterator[ServedApi]:
         fill_database(data)
     listening, url = bind_free_port()
     book = TokenBook()
-    settings = ServiceSettings(data=folder, public_url=url, port=listening.getsockname()[1])
+    settings = ServiceSettings(
+        data=folder, public_url=url, port=listening.getsockname()[1], self_approval=self_approval
+    )
     hub = make_hub_access(api_url=hub_api or _NO_HUB)
     app = create_api(settings, hub=hub, verifier=None if hub_api else book)
     with serve_in_thread(app, listening):

@@ -166,6 +166,9 @@ class ServiceSettings(BaseModel):
         Another port, on which this process listens alone; None for none.
     largest_body
         Largest body of a request in bytes, unless a route sets another limit.
+    self_approval
+        Whether somebody may approve their own proposal, saying so. A platform of several people
+        switches it off. `SKERRY_SELF_APPROVAL`, ``on`` by default or ``off``.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -176,13 +179,14 @@ class ServiceSettings(BaseModel):
     port: int
     own_port: int | None = None
     largest_body: int = LARGEST_BODY
+    self_approval: bool = True
 
     @classmethod
     def from_environment(cls) -> "ServiceSettings":
         """Read `SKERRY_DATA`, `SKERRY_PUBLIC_URL` and `SKERRY_SERVICE_PORT`.
 
-        `SKERRY_LISTEN_HOST`, `SKERRY_OWN_PORT` and `SKERRY_LARGEST_BODY`, in bytes, may be left
-        out.
+        `SKERRY_LISTEN_HOST`, `SKERRY_OWN_PORT`, `SKERRY_LARGEST_BODY`, in bytes, and
+        `SKERRY_SELF_APPROVAL` may be left out.
 
         Raises
         ------
@@ -201,6 +205,7 @@ class ServiceSettings(BaseModel):
             port=port,
             own_port=_read_number("SKERRY_OWN_PORT", 65_535, "a port"),
             largest_body=read_largest_body(),
+            self_approval=_read_switch("SKERRY_SELF_APPROVAL"),
         )
 
 

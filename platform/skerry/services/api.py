@@ -68,7 +68,7 @@ def create_api(
         create_shares_router(stores, hub),
         create_grants_router(stores, settings.public_url, _check_run),
         create_files_router(stores),
-        create_production_router(stores),
+        create_production_router(stores, self_approval=settings.self_approval),
         create_attempts_router(stores),
         create_audit_router(stores),
         create_clusters_router(stores, Gateway.from_environment()),

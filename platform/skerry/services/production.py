@@ -76,12 +76,20 @@ SANDBOXED = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "no
 _LOG = logging.getLogger("skerry.api")
 
 
-def create_production_router(stores: Stores) -> APIRouter:
-    """Return the routes under ``/production``."""
+def create_production_router(stores: Stores, *, self_approval: bool = True) -> APIRouter:
+    """Return the routes under ``/production``.
+
+    Parameters
+    ----------
+    stores
+        The platform's stores.
+    self_approval
+        Whether somebody may approve their own proposal, saying so.
+    """
     router = create_router(prefix="/production", tags=["production"])
     _add_releases(router, stores)
     _add_release_files(router, stores)
-    _add_decisions(router, stores)
+    _add_decisions(router, stores, self_approval=self_approval)
     _add_jobs(router, stores)
     _add_clocks(router, stores)
     _add_run_orders(router, stores)
@@ -149,7 +157,7 @@ def _add_release_files(router: APIRouter, stores: Stores) -> None:
         return Response(content, media_type="application/octet-stream", headers=SANDBOXED)
 
 
-def _add_decisions(router: APIRouter, stores: Stores) -> None:
+def _add_decisions(router: APIRouter, stores: Stores, *, self_approval: bool) -> None:
     @router.post("/releases/{release}/approve")
     def approve_release(release: str, approval: Approval, who: Approver) -> Release:
         """Approve a proposal."""
@@ -159,7 +167,8 @@ def _add_decisions(router: APIRouter, stores: Stores) -> None:
                 notebook_digest=approval.notebook_digest,
                 environment_digest=approval.environment_digest,
             )
-            return releases.approve_release(connection, release, by=who.account, own=approval.own)
+            own = approval.own and self_approval
+            return releases.approve_release(connection, release, by=who.account, own=own)
 
     @router.post("/releases/{release}/reject")
     def reject_release(release: str, who: Approver) -> Release:
