@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 from tests.acceptance.browsing import SIZE, launch
 from tests.cluster_hub import describe_hub
 from tests.conftest import find_chromium
@@ -339,30 +339,43 @@ def test_cookies_of_a_stranger_s_page_log_nobody_in_as_somebody_else(site: Site)
     home.close()
 
 
+SHORT_OF_MEMORY = """
+    window.short = [{kind: "memory", message: "This server uses 7.5 of its 8 GiB of memory."}];
+    const ask = window.fetch;
+    window.fetch = async (url, ...more) => {
+        const answer = await ask(url, ...more);
+        if (!String(url).endsWith("/skerry/notices")) {
+            return answer;
+        }
+        const told = {...await answer.json(), notices: window.short};
+        return new Response(JSON.stringify(told), {status: answer.status});
+    };
+"""
+"""Makes the server's true answer tell of a lack."""
+TURN_AWAY = """() => {
+    Object.defineProperty(document, "hidden", {value: true, configurable: true});
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
 def test_lab_says_when_a_limit_is_near(site: Site) -> None:
     page = site.context.new_page()
-    short = [{"kind": "memory", "message": "This server uses 7.5 of its 8 GiB of memory."}]
     asked: list[int] = []
-
-    def answer(route: Route) -> None:
-        told = route.fetch()
-        asked.append(told.status)
-        route.fulfill(response=told, json={**told.json(), "notices": short})
-
-    page.route("**/skerry/notices", answer)
+    page.on(
+        "response",
+        lambda answer: asked.append(answer.status) if "skerry/notices" in answer.url else None,
+    )
+    page.add_init_script(SHORT_OF_MEMORY)
     page.clock.install()
-    page.goto(site.own_page)
+    page.goto(site.own_page, wait_until="domcontentloaded")
     notice = page.locator(".Toastify__toast", has_text="7.5 of its 8 GiB")
     expect(notice).to_be_visible(timeout=60_000)
-    short.clear()
+    page.evaluate("window.short = []")
     page.clock.fast_forward("00:31")
     expect(notice).to_have_count(0, timeout=30_000)
-    ends = page.locator(".Toastify__toast", has_text="ends in 10 minutes")
-    page.evaluate("""() => {
-        Object.defineProperty(document, "hidden", {value: true, configurable: true});
-        document.dispatchEvent(new Event("visibilitychange"));
-    }""")
+    page.evaluate(TURN_AWAY)
     seen = len(asked)
+    ends = page.locator(".Toastify__toast", has_text="ends in 10 minutes")
     page.clock.fast_forward("49:00")
     expect(ends).to_have_count(0)
     page.clock.fast_forward("01:30")
