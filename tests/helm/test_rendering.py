@@ -108,6 +108,16 @@ def test_runs_go_before_people_and_after_the_platform(chart: Chart) -> None:
     assert sorted(classes, key=lambda name: -classes[name]) == order
 
 
+@pytest.mark.parametrize(("values", "expected"), [("production", "off"), ("trial", "on")])
+def test_people_of_a_team_do_not_approve_their_own_proposals(
+    chart: Chart, values: str, expected: str
+) -> None:
+    api = find(chart.render(values), "Deployment", "skerry-api")
+    [container] = api["spec"]["template"]["spec"]["containers"]
+    variables = {one["name"]: one.get("value") for one in container["env"]}
+    assert variables["SKERRY_SELF_APPROVAL"] == expected
+
+
 @pytest.mark.parametrize("values", sorted(ADDED))
 def test_the_hub_can_read_its_settings(chart: Chart, values: str) -> None:
     objects = chart.render(values)

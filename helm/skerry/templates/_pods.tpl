@@ -59,6 +59,7 @@ imagePullSecrets:
 - {name: SKERRY_INTERNAL_URL, value: {{ include "skerry.internalUrl" . | quote }}}
 - {name: SKERRY_LOG_FORMAT, value: {{ .Values.logs.format }}}
 - {name: SKERRY_ISOLATION, value: pod}
+- {name: SKERRY_SELF_APPROVAL, value: {{ ternary "off" "on" .Values.people.many | quote }}}
 {{- end -}}
 
 {{- /* Variables of those who open the database. */ -}}

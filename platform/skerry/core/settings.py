@@ -205,7 +205,7 @@ class ServiceSettings(BaseModel):
             port=port,
             own_port=_read_number("SKERRY_OWN_PORT", 65_535, "a port"),
             largest_body=read_largest_body(),
-            self_approval=_read_switch("SKERRY_SELF_APPROVAL"),
+            self_approval=read_switch("SKERRY_SELF_APPROVAL"),
         )
 
 
