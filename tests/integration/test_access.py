@@ -25,6 +25,7 @@ from skerry.core.scopes import ADMIN, RUN, Scope
 from skerry.core.settings import DEFAULT_PROJECT, ServiceSettings
 from skerry.dashboards.handlers import ANYONE, Handler
 from skerry.dashboards.server import list_handlers
+from skerry.production.executors.local import LocalExecutor
 from skerry.services.api import create_api
 from skerry.services.hub_access import HubAccess
 from skerry.services.identity import Audience, AudienceKind
@@ -47,10 +48,11 @@ def _read_routes() -> list[RouteEntry]:
             service="api", api_url="http://127.0.0.1:1/hub/api", api_token="none",
             client_id="service-api", callback="/services/api/oauth_callback",
         )  # fmt: skip
+        executor = LocalExecutor(data)
         return [
             *list_routes(create_api(settings, hub=hub)),
             *list_routes(create_maps(settings, hub=hub)),
-            *list_routes(create_worker_signs(settings, Measurements(), hub=hub)),
+            *list_routes(create_worker_signs(settings, Measurements(), executor, hub=hub)),
         ]
 
 

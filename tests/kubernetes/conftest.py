@@ -1,4 +1,4 @@
-"""The API server that the tests in this folder share."""
+"""The servers that the tests in this folder share."""
 
 from collections.abc import Iterator
 
@@ -8,13 +8,27 @@ from tests.kubernetes.server import KubernetesServer, serve_kubernetes
 
 @pytest.fixture(scope="session")
 def kubernetes() -> Iterator[KubernetesServer]:
-    """Return Kubernetes of this session's own; each test makes a namespace there."""
+    """Return an API server of this session's own, without controllers."""
     with serve_kubernetes() as server:
         yield server
 
 
 @pytest.fixture
 def namespace(kubernetes: KubernetesServer) -> Iterator[str]:
-    """Return the name of a new namespace."""
+    """Return the name of a new namespace, in which nothing happens by itself."""
     with kubernetes.namespace() as name:
+        yield name
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[KubernetesServer]:
+    """Return an API server of this session's own, with controllers and a scheduler."""
+    with serve_kubernetes(controllers=True) as server:
+        yield server
+
+
+@pytest.fixture
+def busy_namespace(control_plane: KubernetesServer) -> Iterator[str]:
+    """Return the name of a new namespace, in which controllers work."""
+    with control_plane.namespace() as name:
         yield name

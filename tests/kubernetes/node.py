@@ -1,8 +1,8 @@
-"""A stand-in for the parts of a cluster that carry out Jobs: the Job controller and a kubelet.
+"""A stand-in for a kubelet, whose containers are processes of this machine.
 
-It tells the API server what they would tell, by the same routes, and a container is a process of
-this machine. What a container would see at a path stands in a folder of its own, and its variables
-name that. So an executor meets the real API server, and programs that really run.
+It tells the API server what a kubelet would tell, by the same routes. What a container would see at
+a path stands in a folder of its own, and its variables name that. So an executor meets the real
+control plane, and programs that really run.
 """
 
 import json
@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from typing import Any
 
 import httpx
 import psutil
-from tests.kubernetes.server import KubernetesServer
+from tests.kubernetes.server import KubernetesServer, say_ready
 
 _STEP_S = 0.05
 _JOB_LABEL = "batch.kubernetes.io/job-name"
@@ -68,23 +68,45 @@ class Node:
     server
         The API server.
     namespace
-        The namespace whose Jobs it carries out.
+        The namespace whose pods it carries out.
     folder
         Where its pods work.
+    images
+        The images that can be had; all if None.
+    memory
+        What it has, in words of Kubernetes.
+    name
+        What it is called; after the namespace if empty.
     """
 
-    def __init__(self, server: KubernetesServer, namespace: str, folder: Path) -> None:
-        self.name = f"node-{namespace}"
+    def __init__(
+        self, server: KubernetesServer, namespace: str, folder: Path,
+        images: Collection[str] | None = None, memory: str = "64Gi", name: str = "",
+    ) -> None:  # fmt: skip
+        self.name = f"node-{name or namespace}"
+        self.images = images
+        self.pull_fault = "ErrImagePull"
+        self._memory = memory
         self._server = server
+        self._namespace = namespace
         self._folder = folder
         self._owner = server.log_in()
         self._core = f"/api/v1/namespaces/{namespace}"
-        self._batch = f"/apis/batch/v1/namespaces/{namespace}/jobs"
         self._pods: dict[str, Pod] = {}
         self._stopping = threading.Event()
+        self._turn = threading.Lock()
         self._failure: BaseException | None = None
-        self.is_lost = False
-        """Whether the kubelet does nothing and says nothing; Jobs get their pods all the same."""
+        self.is_mute = False
+        """Whether it does nothing and says nothing: a test says what it would say."""
+
+    def lose(self) -> None:
+        """Be lost: all stops, and the cluster knows only that this node does not answer."""
+        with self._turn:
+            self.is_mute = True
+            for pod in self._pods.values():
+                pod.kill()
+        path = f"/api/v1/nodes/{self.name}/status"
+        self._patch(path, {"status": {"conditions": [say_ready("Unknown")]}})
 
     @contextmanager
     def working(self) -> Iterator["Node"]:
@@ -100,6 +122,7 @@ class Node:
                 worker.join()
                 for pod in self._pods.values():
                     pod.kill()
+                self._owner.delete(f"/api/v1/nodes/{self.name}").raise_for_status()
                 self._owner.close()
         if self._failure is not None:
             raise self._failure
@@ -112,85 +135,54 @@ class Node:
         return None
 
     def _register(self, port: int) -> None:
-        self._server.create("/api/v1/nodes", {"metadata": {"name": self.name}})
+        room = {"cpu": "64", "memory": self._memory, "pods": "2000"}
         status = {
             "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
-        }
-        self._patch(f"/api/v1/nodes/{self.name}/status", {"status": status})
+            "capacity": room, "allocatable": room,
+        }  # fmt: skip
+        self._server.register_node(self.name, self._namespace, status)
 
     def _work(self) -> None:
         try:
             while not self._stopping.wait(_STEP_S):
-                jobs = self._owner.get(self._batch).raise_for_status().json()["items"]
-                pods = self._owner.get(f"{self._core}/pods").raise_for_status().json()["items"]
-                self._control_jobs(jobs, pods)
-                if not self.is_lost:
-                    self._carry_out(pods)
+                with self._turn, suppress(httpx.TransportError):  # containers go on without it
+                    if not self.is_mute:
+                        self._carry_out(self._list_pods())
         except BaseException as error:
             self._failure = error
             raise
 
-    def _control_jobs(self, jobs: list[dict[str, Any]], pods: list[dict[str, Any]]) -> None:
-        """Make the pods of new Jobs, remove those of suspended ones, say which Jobs are over."""
-        owners = {pod["metadata"]["labels"][_JOB_LABEL]: pod for pod in pods}
-        for job in jobs:
-            name, spec = job["metadata"]["name"], job["spec"]
-            pod = owners.pop(name, None)
-            over = any(item["status"] == "True" for item in job["status"].get("conditions", ()))
-            if over:
-                continue
-            if spec.get("suspend"):
-                if pod is not None:
-                    self._delete_pod(pod["metadata"]["name"])
-            elif pod is None:
-                self._make_pod(job)
-            elif pod["status"]["phase"] in ("Succeeded", "Failed"):
-                self._end_job(job, pod["status"]["phase"])
-        for pod in owners.values():  # of Jobs that are gone
-            self._delete_pod(pod["metadata"]["name"])
-
-    def _make_pod(self, job: dict[str, Any]) -> None:
-        name, template = job["metadata"]["name"], job["spec"]["template"]
-        owner = {
-            "apiVersion": "batch/v1", "kind": "Job", "name": name, "controller": True,
-            "uid": job["metadata"]["uid"],
-        }  # fmt: skip
-        metadata = {**template["metadata"], "name": f"{name}-pod", "ownerReferences": [owner]}
-        spec = {**template["spec"], "nodeName": self.name}
-        answer = self._owner.post(f"{self._core}/pods", json={"metadata": metadata, "spec": spec})
-        assert answer.status_code in (201, 409), answer.text
-
-    def _end_job(self, job: dict[str, Any], phase: str) -> None:
-        now = _now()
-        kind = "Complete" if phase == "Succeeded" else "Failed"
-        before = {"Complete": "SuccessCriteriaMet", "Failed": "FailureTarget"}[kind]
-        condition = {
-            "status": "True", "reason": "Test", "message": phase,
-            "lastTransitionTime": now, "lastProbeTime": now,
-        }  # fmt: skip
-        status: dict[str, Any] = {
-            "startTime": job["status"].get("startTime", now), "active": 0,
-            "conditions": [{"type": before, **condition}, {"type": kind, **condition}],
-        }  # fmt: skip
-        if kind == "Complete":
-            status |= {"completionTime": now, "succeeded": 1}
-        else:
-            status |= {"failed": 1}
-        self._patch(f"{self._batch}/{job['metadata']['name']}/status", {"status": status})
+    def _list_pods(self) -> list[dict[str, Any]]:
+        own = {"fieldSelector": f"spec.nodeName={self.name}"}
+        answer = self._owner.get(f"{self._core}/pods", params=own)
+        pods: list[dict[str, Any]] = answer.raise_for_status().json()["items"]
+        return pods
 
     def _carry_out(self, pods: list[dict[str, Any]]) -> None:
         for content in pods:
             uid = content["metadata"]["uid"]
             pod = self._pods.get(uid)
-            if pod is None and content["status"]["phase"] == "Pending":
-                self._pods[uid] = self._start(content)
+            if pod is None and content["metadata"].get("deletionTimestamp"):
+                self._delete_pod(content["metadata"]["name"])
+            elif pod is None and content["status"]["phase"] == "Pending":
+                self._try_to_start(uid, content)
             elif pod is not None and content["status"]["phase"] == "Running":
                 pod.content = content
                 self._look_after(pod)
         for uid in self._pods.keys() - {content["metadata"]["uid"] for content in pods}:
             self._pods[uid].kill()
             self._pods[uid].is_over = True
+
+    def _try_to_start(self, uid: str, content: dict[str, Any]) -> None:
+        image = content["spec"]["containers"][0]["image"]
+        if self.images is not None and image not in self.images:
+            told = f"failed to resolve reference {image}: not found"
+            self._tell(
+                content, "Pending", {"waiting": {"reason": self.pull_fault, "message": told}}
+            )
+            return
+        self._pods[uid] = self._start(content)
 
     def _start(self, content: dict[str, Any]) -> Pod:
         folder = self._folder / content["metadata"]["name"]
@@ -269,18 +261,30 @@ class Node:
             pod.kill()
 
     def _say(self, pod: Pod, phase: str, state: dict[str, Any], **told: str) -> None:
-        container = {
-            "name": pod.container["name"], "image": pod.container["image"], "imageID": "",
+        self._tell(pod.content, phase, state, **told)
+
+    def _tell(
+        self, content: dict[str, Any], phase: str, state: dict[str, Any], **told: str
+    ) -> None:
+        container = content["spec"]["containers"][0]
+        status = {
+            "name": container["name"], "image": container["image"], "imageID": "",
             "ready": False, "restartCount": 0, "state": state,
         }  # fmt: skip
-        status = {"phase": phase, "startTime": _now(), "containerStatuses": [container], **told}
-        self._patch(f"{self._core}/pods/{pod.name}/status", {"status": status})
+        told_now = {"phase": phase, "startTime": _now(), "containerStatuses": [status], **told}
+        path = f"{self._core}/pods/{content['metadata']['name']}/status"
+        self._patch(path, {"status": told_now})
 
     def _delete_pod(self, name: str) -> None:
         self._owner.request("DELETE", f"{self._core}/pods/{name}", json={"gracePeriodSeconds": 0})
 
     def _patch(self, path: str, change: dict[str, Any]) -> None:
-        patch_object(self._owner, path, change)
+        """Change an object; while the API server is away, try again."""
+        while not self._stopping.is_set():
+            with suppress(httpx.TransportError):
+                patch_object(self._owner, path, change)
+                return
+            self._stopping.wait(_STEP_S)
 
     @contextmanager
     def _serve_logs(self) -> Iterator[int]:

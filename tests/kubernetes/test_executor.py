@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.kubernetes.node import Node, Pod
 from tests.kubernetes.server import KubernetesServer
-from tests.kubernetes.worker_account import close_clusters, make_executor, prepare_namespace
+from tests.kubernetes.worker_account import close_all, make_executor, prepare_namespace
 from tests.platform_process import wait_until
 from tests.unit.production.executors.contract import LIMIT_S, LONG, SLEEP, ExecutorContract
 
@@ -42,14 +42,14 @@ class TestKubernetes(ExecutorContract):
 
     @pytest.fixture(autouse=True)
     def keep_cluster(
-        self, kubernetes: KubernetesServer, namespace: str, tmp_path: Path
+        self, control_plane: KubernetesServer, busy_namespace: str, tmp_path: Path
     ) -> Iterator[None]:
         self.data = DataFolder(tmp_path / "data")
-        self.namespace = namespace
-        self.config = prepare_namespace(kubernetes, namespace)
-        with Node(kubernetes, namespace, tmp_path / "node").working() as self.node:
+        self.namespace = busy_namespace
+        self.config = prepare_namespace(control_plane, busy_namespace)
+        with Node(control_plane, busy_namespace, tmp_path / "node").working() as self.node:
             yield
-            close_clusters()
+            close_all()
 
     @pytest.fixture
     def executor(self) -> Iterator[KubernetesExecutor]:

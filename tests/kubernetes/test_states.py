@@ -11,7 +11,7 @@ from tests.kubernetes.node import Node, patch_object
 from tests.kubernetes.server import KubernetesServer
 from tests.kubernetes.worker_account import (
     IMAGE,
-    close_clusters,
+    close_all,
     make_executor,
     open_cluster,
     prepare_namespace,
@@ -31,6 +31,7 @@ from skerry.storage.layout import DataFolder
 
 pytestmark = pytest.mark.kubernetes
 
+SETTINGS = JobSettings(namespace="any", image=IMAGE)
 _NOW = "2026-01-01T00:00:00Z"
 
 
@@ -43,19 +44,33 @@ class Stage:
         self.data = DataFolder(folder / "data")
         self.config = prepare_namespace(server, namespace)
         self.node = Node(server, namespace, folder / "node")
-        self.node.is_lost = True
+        self.node.is_mute = True
         self.owner = server.log_in()
         self.name = AttemptName(new_id(), 1)
-        self.path = f"/api/v1/namespaces/{namespace}/pods/{name_job(self.name)}-pod"
+        self.jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+        self.pods = f"/api/v1/namespaces/{namespace}/pods"
+        self.path = ""
+        """The address of the pod."""
 
     def make_executor(self, **settings: float) -> KubernetesExecutor:
         return make_executor(self.data, self.config, self.namespace, **settings)
 
-    def start(self, limits: Limits = LONG, **settings: float) -> KubernetesExecutor:
+    def start(
+        self, limits: Limits = LONG, *, on_node: bool = True, **settings: float
+    ) -> KubernetesExecutor:
+        """Start an attempt, and wait for its pod."""
         executor = self.make_executor(**settings)
         executor.start_or_attach(self.name, write_order(SUCCEED), limits)
-        wait_until(lambda: self.owner.get(self.path).is_success, LIMIT_S, "the pod is there")
+        wait_until(lambda: self.find_pod(on_node=on_node), LIMIT_S, "the pod is there")
         return executor
+
+    def find_pod(self, *, on_node: bool) -> bool:
+        found = self.owner.get(self.pods).raise_for_status().json()["items"]
+        for pod in found:
+            if not on_node or pod["spec"].get("nodeName"):
+                self.path = f"{self.pods}/{pod['metadata']['name']}"
+                return True
+        return False
 
     def say(self, phase: str, state: dict[str, Any] | None = None, **told: Any) -> None:
         status: dict[str, Any] = {"phase": phase, **told}
@@ -74,19 +89,20 @@ class Stage:
 
 
 @pytest.fixture
-def stage(kubernetes: KubernetesServer, namespace: str, tmp_path: Path) -> Iterator[Stage]:
-    stage = Stage(kubernetes, namespace, tmp_path)
+def stage(control_plane: KubernetesServer, busy_namespace: str, tmp_path: Path) -> Iterator[Stage]:
+    stage = Stage(control_plane, busy_namespace, tmp_path)
     with stage.node.working():
         yield stage
-        close_clusters()
+        close_all()
     stage.owner.close()
 
 
 @pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff", "InvalidImageName"])
 def test_an_image_that_cannot_be_had_ends_the_attempt(stage: Stage, reason: str) -> None:
+    stage.node.images, stage.node.pull_fault, stage.node.is_mute = (), reason, False
     executor = stage.start(pull_s=0)
-    stage.say("Pending", {"waiting": {"reason": reason, "message": "manifest unknown"}})
-    expected = f"The image {IMAGE} cannot be had: manifest unknown"
+    wait_until(lambda: executor.poll(stage.name).is_over, LIMIT_S, "it is over")
+    expected = f"The image {IMAGE} cannot be had: failed to resolve reference {IMAGE}: not found"
     assert executor.poll(stage.name) == AttemptState(Phase.FAILED, expected)
     assert stage.owner.get(stage.path).status_code == 404, "it does not wait for ever"
     assert expected in executor.logs(stage.name).decode()
@@ -99,14 +115,14 @@ def test_a_registry_that_is_slow_is_waited_for(stage: Stage) -> None:
 
 
 def test_no_node_has_room(stage: Stage) -> None:
-    condition = {
-        "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
-        "message": "0/3 nodes are available: 3 Insufficient memory.",
-    }  # fmt: skip
-    executor = stage.start()
-    stage.say("Pending", conditions=[condition])
-    waiting = "Waits for a node: 0/3 nodes are available: 3 Insufficient memory."
-    assert executor.poll(stage.name) == AttemptState(Phase.RUNNING, waiting)
+    executor = stage.start(Limits(time_s=600, memory=2**40), on_node=False)
+
+    def is_told() -> bool:
+        return "Insufficient memory" in executor.poll(stage.name).detail
+
+    wait_until(is_told, LIMIT_S, "the scheduler has looked at all nodes")
+    waiting = executor.poll(stage.name).detail
+    assert waiting.startswith("Waits for a node: 0/")
     state = stage.make_executor(start_s=0).poll(stage.name)
     assert state == AttemptState(Phase.FAILED, f"It did not begin within 0 s. {waiting}")
 
@@ -140,36 +156,53 @@ def test_ended_by_its_node_when_no_worker_was_there(stage: Stage) -> None:
     assert state == AttemptState(Phase.TIMED_OUT, "Ended after its timeout of 600 s.")
 
 
-@pytest.mark.parametrize(
-    ("reason", "words"),
-    [
-        (
-            "DeletionByTaintManager",
-            "Its node {node} does not answer any more, or was closed to it.",
-        ),
-        ("EvictionByEvictionAPI", "Its node {node} was emptied by the cluster's operators."),
-        ("PreemptionByScheduler", "A pod of higher priority took its place on the node {node}."),
-    ],
-)
-def test_a_lost_node_and_other_disruptions(stage: Stage, reason: str, words: str) -> None:
-    executor = stage.start(lost_s=0)
-    condition = {"type": "DisruptionTarget", "status": "True", "reason": reason}
-    stage.say("Running", {"running": {"startedAt": None}}, conditions=[condition])
-    assert executor.poll(stage.name).phase is Phase.RUNNING, "its node may still answer"
-    deletion = stage.owner.request("DELETE", stage.path, json={"gracePeriodSeconds": 1})
-    assert deletion.is_success
+def is_lost(stage: Stage, executor: KubernetesExecutor, words: str) -> None:
+    """Check that an attempt has ended with these words, for this worker and the next."""
     expected = AttemptState(Phase.KILLED, words.format(node=stage.node.name))
     wait_until(lambda: executor.poll(stage.name) == expected, LIMIT_S, "it counts as lost")
     assert stage.make_executor().poll(stage.name) == expected, "the next worker knows it too"
 
 
+def test_a_node_that_does_not_answer_any_more(stage: Stage) -> None:
+    """The real node controller and its eviction take the pod away."""
+    executor = stage.start(lost_s=1)
+    stage.say("Running", {"running": {"startedAt": None}})
+    stage.node.lose()
+    is_lost(stage, executor, "Its node {node} does not answer any more, or was closed to it.")
+
+
+def test_a_node_that_is_emptied(stage: Stage) -> None:
+    executor = stage.start(lost_s=0)
+    stage.say("Running", {"running": {"startedAt": None}})
+    eviction = {"metadata": {"name": stage.path.rpartition("/")[2]}}
+    answer = stage.owner.post(f"{stage.path}/eviction", json=eviction)
+    assert answer.is_success, answer.text
+    is_lost(stage, executor, "Its node {node} was emptied by the cluster's operators.")
+
+
+def test_a_pod_of_higher_priority(stage: Stage) -> None:
+    """The real scheduler makes room for it: the node has memory for one of them."""
+    executor = stage.start(Limits(time_s=600, memory=40 * 2**30), lost_s=0)
+    stage.say("Running", {"running": {"startedAt": None}})
+    priority = {"metadata": {"name": stage.namespace}, "value": 1000}
+    stage.server.create("/apis/scheduling.k8s.io/v1/priorityclasses", priority)
+    template = write_job(stage.name, write_order(SUCCEED), LONG, SETTINGS).to_dict()["spec"]
+    spec = template["template"]["spec"] | {"priorityClassName": stage.namespace}
+    spec["containers"][0]["resources"] = {"requests": {"memory": "40Gi"}}
+    stage.server.create(stage.pods, {"metadata": {"name": "urgent"}, "spec": spec})
+    is_lost(stage, executor, "A pod of higher priority took its place on the node {node}.")
+
+
 def test_a_pod_that_is_gone_after_its_job_has_failed(stage: Stage) -> None:
     executor = stage.start()
     stage.end(1)
-    jobs = f"/apis/batch/v1/namespaces/{stage.namespace}/jobs/{name_job(stage.name)}"
-    wait_until(
-        lambda: bool(stage.owner.get(jobs).json()["status"].get("conditions")), LIMIT_S, "told"
-    )
+    job = f"{stage.jobs}/{name_job(stage.name)}"
+
+    def has_failed() -> bool:
+        told = stage.owner.get(job).json()["status"].get("conditions", ())
+        return any(item["type"] == "Failed" and item["status"] == "True" for item in told)
+
+    wait_until(has_failed, LIMIT_S, "the Job has failed")
     stage.owner.request("DELETE", stage.path, json={"gracePeriodSeconds": 0})
     state = executor.poll(stage.name)
     assert state.phase is Phase.KILLED
@@ -225,7 +258,7 @@ def test_what_was_ended_before_it_was_let_go_never_begins(stage: Stage) -> None:
     executor.end(stage.name, "Cancelled.")
     executor.start_or_attach(stage.name, write_order(SUCCEED), LONG)
     assert executor.poll(stage.name) == AttemptState(Phase.KILLED, "Cancelled.")
-    assert stage.owner.get(stage.path).status_code == 404
+    assert stage.owner.get(stage.pods).json()["items"] == []
 
 
 def test_the_secrets_go_when_it_has_ended(stage: Stage) -> None:

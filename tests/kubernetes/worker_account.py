@@ -1,5 +1,6 @@
 """A namespace for attempts, and a worker's account that may do there what it needs."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import yaml
@@ -15,7 +16,7 @@ from skerry.storage.object_places import open_objects
 
 IMAGE = "registry.example/skerry@sha256:" + "0" * 64
 ROLE = yaml.safe_load((Path(room.__file__).parent / "role.yaml").read_text())
-_OPEN: list[Cluster] = []
+_OPEN = ExitStack()
 
 
 def prepare_namespace(server: KubernetesServer, namespace: str) -> Path:
@@ -47,19 +48,28 @@ def prepare_namespace(server: KubernetesServer, namespace: str) -> Path:
 def open_cluster(config: Path, namespace: str) -> Cluster:
     """Return the cluster as the worker's account reaches it."""
     cluster = Cluster(KubeConfig.from_file(config), namespace)
-    _OPEN.append(cluster)
+    _OPEN.callback(cluster.close)
     return cluster
 
 
-def close_clusters() -> None:
-    """End the connections of all clusters that were opened here."""
-    while _OPEN:
-        _OPEN.pop().close()
+def close_all() -> None:
+    """End all executors and connections that were opened here."""
+    _OPEN.close()
 
 
 def make_executor(
     data: DataFolder, config: Path, namespace: str, **settings: float
 ) -> KubernetesExecutor:
-    """Return a worker's executor; `close_clusters` ends its connections."""
+    """Return a worker's executor; `close_all` ends it."""
+    cluster = open_cluster(config, namespace)
+    return use_cluster(data, cluster, namespace, **settings)
+
+
+def use_cluster(
+    data: DataFolder, cluster: Cluster, namespace: str, **settings: float
+) -> KubernetesExecutor:
+    """Return a worker's executor in a cluster that is reached already; `close_all` ends it."""
     jobs = JobSettings(namespace=namespace, image=IMAGE, **{"patience_s": 3, **settings})
-    return KubernetesExecutor(open_objects(data), open_cluster(config, namespace), jobs)
+    executor = KubernetesExecutor(open_objects(data), cluster, jobs)
+    _OPEN.callback(executor.close)
+    return executor

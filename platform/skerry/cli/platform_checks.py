@@ -23,8 +23,10 @@ from skerry.cli.supervisor.record import PartRecord, PlatformRecord
 from skerry.cli.up import name_database
 from skerry.cli.variables import check_variables, read_port
 from skerry.core.disk import REMEDY, measure_space
+from skerry.core.settings import WorkerSettings
 from skerry.core.time import format_time
 from skerry.core.wording import describe_bytes
+from skerry.production.executors.choosing import check_executor, open_executor
 from skerry.storage.layout import DataFolder
 from skerry.storage.pid_files import PidFile
 
@@ -254,6 +256,22 @@ def _count_errors(path: Path) -> int:
         return len(_ERRORS.findall(log.read()))
 
 
+def look_at_attempts(folder: DataFolder) -> Iterator[Finding]:
+    """Ask whether attempts of runs can be started where the settings say."""
+    settings = WorkerSettings.from_environment()
+    if settings.executor == "local":
+        return
+    check_executor(settings)
+    fault = open_executor(folder, settings, program="").find_fault()
+    if fault is None:
+        yield Finding(check="attempts", detail=f"They can be started on {settings.executor}.")
+        return
+    yield Finding(
+        check="attempts", state="broken", detail=fault,
+        remedy="See that Kubernetes answers here, and apply the worker's Role (role.yaml) again.",
+    )  # fmt: skip
+
+
 CHECKS: dict[str, Look] = {
     "data folder": look_at_folder,
     "settings": look_at_settings,
@@ -266,5 +284,6 @@ CHECKS: dict[str, Look] = {
     "port": look_at_port,
     "platform": look_at_parts,
     "workers": look_at_workers,
+    "attempts": look_at_attempts,
     "logs": look_at_logs,
 }

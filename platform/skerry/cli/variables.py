@@ -14,6 +14,7 @@ from skerry.core.settings import (
     read_largest_body,
 )
 from skerry.core.trusted_issuers import TrustedIssuers
+from skerry.production.executors.choosing import check_executor
 
 PORT_VARIABLE = "SKERRY_PORT"
 
@@ -29,9 +30,13 @@ def check_variables() -> None:
     for read in (
         read_port, read_floor, check_format, read_grants_way, read_largest_body,
         RunLimits.from_environment, UpkeepSettings.from_environment,
-        WorkerSettings.from_environment, TrustedIssuers.from_environment,
+        _check_executor, TrustedIssuers.from_environment,
     ):  # fmt: skip
         read()
+
+
+def _check_executor() -> None:
+    check_executor(WorkerSettings.from_environment())
 
 
 def read_port() -> int:

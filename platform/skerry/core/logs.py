@@ -38,7 +38,7 @@ def configure_logs(
     handler.addFilter(_RequestNames(read_request))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
-    for name in ("alembic", "httpx"):
+    for name in ("alembic", "httpx", "httpx2"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in _OWN_HANDLERS:
         logger = logging.getLogger(name)

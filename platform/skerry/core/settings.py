@@ -261,6 +261,9 @@ class RunLimits(BaseModel):
         return cls(**values)
 
 
+EXECUTORS = ("local", "kubernetes")
+
+
 class WorkerSettings(BaseModel):
     """How much work a worker takes.
 
@@ -277,6 +280,9 @@ class WorkerSettings(BaseModel):
     prepared
         Whether a process that has imported its program waits for the next run.
         `SKERRY_PREPARED_RUN`, ``on`` by default or ``off``.
+    executor
+        Where runs are carried out: as processes of this machine, or as Jobs of Kubernetes.
+        `SKERRY_EXECUTOR`, ``local`` by default or ``kubernetes``.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -285,10 +291,11 @@ class WorkerSettings(BaseModel):
     all_runs: int | None = None
     memory: int | None = None
     prepared: bool = True
+    executor: str = EXECUTORS[0]
 
     @classmethod
     def from_environment(cls) -> "WorkerSettings":
-        """Read the four variables.
+        """Read the five variables.
 
         Raises
         ------
@@ -304,6 +311,7 @@ class WorkerSettings(BaseModel):
             all_runs=all_runs,
             memory=memory * 1_000_000 if memory else None,
             prepared=read_switch("SKERRY_PREPARED_RUN"),
+            executor=_read_executor(),
         )
 
 
@@ -350,6 +358,16 @@ class UpkeepSettings(BaseModel):
             history_days=_read_number("SKERRY_KEEP_HISTORY_DAYS", LONGEST_KEPT_DAYS, days)
             or cls().history_days,
         )
+
+
+def _read_executor() -> str:
+    text = os.environ.get("SKERRY_EXECUTOR") or EXECUTORS[0]
+    if text not in EXECUTORS:
+        raise InvalidInputError(
+            f"SKERRY_EXECUTOR is {text[:60]!r}.",
+            remedy="Write 'local' for processes of the worker's machine, or 'kubernetes'.",
+        )
+    return text
 
 
 def read_internal_url(public_url: str) -> str:

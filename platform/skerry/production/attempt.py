@@ -24,6 +24,7 @@ from skerry.core.request_ids import current_request
 from skerry.core.settings import RunLimits
 from skerry.core.time import format_time
 from skerry.models.runs import AttemptOrder
+from skerry.production.environments import refuse_other_environment
 from skerry.production.executors.last_words import leave_words, read_reason
 from skerry.production.heartbeat import Heartbeat, Progress
 from skerry.production.manifest import write_manifest
@@ -105,6 +106,7 @@ class Attempt:
     def _publish_notebook(self) -> str | None:
         reporter = self._reporter
         progress = Progress()
+        refuse_other_environment()
         kernel = _take_kernel()  # while it starts, the api is asked
         self._log.follow(kernel.output)
         heartbeat = Heartbeat(reporter, progress, self._give_up)

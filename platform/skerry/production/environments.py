@@ -39,6 +39,8 @@ from skerry.storage.writing import make_aside
 _MARK = "environment.json"
 _OWN_SECRETS = ("JUPYTERHUB_", "SKERRY_TOKEN", "SKERRY_METRICS_TOKEN")
 _CHECK_S = 0.2
+STATED_VARIABLE = "SKERRY_ENVIRONMENT"
+"""Environment variable with the environment that an attempt must have, as JSON."""
 _RUNNING_SERIES = f"{sys.version_info.major}.{sys.version_info.minor}"
 _LOCK = "requirements.lock"
 
@@ -88,6 +90,29 @@ def describe_environment(extra_wheels: Mapping[str, str] | None = None) -> Envir
 def digest_environment(environment: Environment) -> str:
     """Return the one digest that names an environment."""
     return digest_json(dict(environment))
+
+
+def refuse_other_environment() -> None:
+    """Refuse to work where this process has not the environment that `SKERRY_ENVIRONMENT` states.
+
+    Nobody but the process itself can tell what an image holds.
+
+    Raises
+    ------
+    EnvironmentRefusedError
+        If lock, package or Python differ.
+    """
+    stated = os.environ.get(STATED_VARIABLE)
+    if not stated:
+        return
+    wanted = json.loads(stated)
+    own = describe_environment(wanted["wheels"])
+    if different := [name for name, value in own.items() if wanted.get(name) != value]:
+        raise EnvironmentRefusedError(
+            "The image in which this attempt runs has not the environment of the release: another "
+            f"{' and another '.join(different)}.",
+            remedy="Correct SKERRY_JOBS_IMAGE or SKERRY_JOBS_IMAGES of the worker.",
+        )
 
 
 def store_environment(

@@ -55,8 +55,8 @@ class Attempts:
         Skerry's database.
     executor
         Where attempts run.
-    public_url
-        The platform's address, for the run process.
+    url
+        The address at which run processes reach the platform.
     minter
         Where run tokens come from.
     stopping
@@ -67,7 +67,7 @@ class Attempts:
 
     engine: Engine
     executor: Executor
-    public_url: str
+    url: str
     minter: TokenMinter
     stopping: Callable[[], bool]
     memory: int | None = None
@@ -142,11 +142,12 @@ class Attempts:
             arguments=("-m", PROGRAM),
             environment=release.environment,
             variables={
-                "SKERRY_URL": self.public_url,
+                "SKERRY_URL": self.url,
                 "SKERRY_RUN": run["id"],
                 "SKERRY_EPOCH": str(epoch),
+                "JUPYTERHUB_USER": self.minter.project,
                 REQUEST_VARIABLE: run["request"] or "",
-                "DASK_GATEWAY__ADDRESS": f"{self.public_url}{GATEWAY_PREFIX}",
+                "DASK_GATEWAY__ADDRESS": f"{self.url}{GATEWAY_PREFIX}",
                 "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
             },
             make_secrets=lambda: self._make_secrets(run, epoch),

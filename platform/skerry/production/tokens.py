@@ -34,6 +34,11 @@ class TokenMinter:
         The worker's own service token.
     project
         The account on whose behalf runs act.
+
+    Attributes
+    ----------
+    project
+        That account.
     """
 
     def __init__(self, hub_api: str, token: str, project: str = DEFAULT_PROJECT) -> None:
@@ -43,7 +48,7 @@ class TokenMinter:
             timeout=_TIMEOUT_S,
             trust_env=False,
         )
-        self._project = project
+        self.project = project
 
     @classmethod
     def from_environment(cls) -> "TokenMinter":
@@ -63,7 +68,7 @@ class TokenMinter:
             "note": note,
             "scopes": [*sorted(RUN), "access:services!service=dask-gateway"],
         }
-        answer = self._ask("POST", f"/users/{self._project}/tokens", json=body)
+        answer = self._ask("POST", f"/users/{self.project}/tokens", json=body)
         if not answer.is_success:
             raise UnavailableError(
                 f"The hub refused a run token ({answer.status_code}): {answer.text[:200]}",
@@ -80,7 +85,7 @@ class TokenMinter:
         UnavailableError
             If the hub does not answer.
         """
-        answer = self._ask("DELETE", f"/users/{self._project}/tokens/{token_id}")
+        answer = self._ask("DELETE", f"/users/{self.project}/tokens/{token_id}")
         if not answer.is_success and answer.status_code not in _GONE:
             raise UnavailableError(
                 f"The hub did not revoke a run token ({answer.status_code}).",

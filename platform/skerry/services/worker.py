@@ -27,12 +27,17 @@ from skerry.core.errors import ConflictError
 from skerry.core.logs import configure_logs
 from skerry.core.measurements import Measurements
 from skerry.core.programs import run_program
-from skerry.core.settings import WORKER_PREFIX, RunLimits, WorkerSettings, read_variables
+from skerry.core.settings import (
+    WORKER_PREFIX,
+    RunLimits,
+    WorkerSettings,
+    read_internal_url,
+    read_variables,
+)
 from skerry.core.time import format_time, utc_now
 from skerry.production.clusters import Gateway
 from skerry.production.execution import PROGRAM, Attempts
-from skerry.production.executors.local import LocalExecutor
-from skerry.production.executors.protocol import Executor
+from skerry.production.executors.choosing import check_executor, open_executor
 from skerry.production.tokens import TokenMinter
 from skerry.production.upkeep.daily import Upkeep
 from skerry.production.workers import ONLY_WORKER, WorkerBook
@@ -79,6 +84,11 @@ class Worker:
         Where run tokens come from.
     measurements
         What this worker measures.
+
+    Attributes
+    ----------
+    executor
+        Where it has attempts carried out.
     """
 
     def __init__(
@@ -100,12 +110,10 @@ class Worker:
         RunLimits.from_environment()  # wrong values are refused before anything starts
         self._settings = WorkerSettings.from_environment()
         self._upkeep = Upkeep(data, self._engine, Actor(self._name()))
-        self._executor: Executor = LocalExecutor(
-            data, prepare=PROGRAM if self._settings.prepared else None
-        )
+        self.executor = open_executor(data, self._settings, program=PROGRAM)
         self._attempts = Attempts(
-            self._engine, self._executor, public_url, minter, stopping=self._stopping.is_set,
-            memory=self._settings.memory,
+            self._engine, self.executor, read_internal_url(public_url), minter,
+            stopping=self._stopping.is_set, memory=self._settings.memory,
         )  # fmt: skip
 
     def stop(self, _signal: int, _frame: FrameType | None) -> None:
@@ -119,7 +127,7 @@ class Worker:
         from skerry.production.workflow import RunWorkflow, launch
         from skerry.production.workflows import Workflows
 
-        self._executor.recover()
+        self.executor.recover()
         runs = RunWorkflow(self._attempts, open_objects(self._data))
         runs.register()
         name = self._name()
@@ -181,7 +189,7 @@ class Worker:
 
     def end_attempts(self) -> None:
         """End the attempts that cannot go on without this worker."""
-        self._executor.close()
+        self.executor.close()
 
     def _name(self) -> str:
         """Return this worker's own name, the same after each start.
@@ -229,6 +237,7 @@ def main() -> int:
 def _start() -> None:
     folder, public_url = read_variables("SKERRY_DATA", "SKERRY_PUBLIC_URL")
     data = DataFolder(Path(folder))
+    check_executor(WorkerSettings.from_environment())
     reach_state(data, prefix=WORKER_PREFIX, writing=True)
     with hold_lock(data.run / "worker.lock", lambda pid: _describe_holder(data, pid)):
         _work(data, public_url.rstrip("/"))
@@ -237,7 +246,7 @@ def _start() -> None:
 def _work(data: DataFolder, public_url: str) -> None:
     measurements = Measurements()
     worker = Worker(data, public_url, TokenMinter.from_environment(), measurements)
-    serve_worker(measurements)
+    serve_worker(measurements, worker.executor)
     signal.signal(signal.SIGTERM, worker.stop)
     signal.signal(signal.SIGINT, worker.stop)
     worker.work()

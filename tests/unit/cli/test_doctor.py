@@ -21,7 +21,7 @@ from tests.served_api import bind_free_port, make_hub_access, serve_in_thread
 
 from skerry.cli.doctor import doctor, examine
 from skerry.cli.findings import Finding
-from skerry.cli.platform_checks import CHECKS, look_at_upkeep
+from skerry.cli.platform_checks import CHECKS, look_at_attempts, look_at_upkeep
 from skerry.cli.supervisor.record import GatewayRecord, PartRecord, PlatformRecord
 from skerry.cli.up import up
 from skerry.core.disk import FLOOR_VARIABLE
@@ -85,6 +85,28 @@ def test_the_exit_code_says_whether_something_is_broken(folder: DataFolder) -> N
     answer = CliRunner().invoke(doctor, ["--data", str(folder.root)])
     assert answer.exit_code == 1
     assert "1 broken, 1 to look at" in answer.output
+
+
+def test_a_kubernetes_that_does_not_answer_is_named(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    server = {"name": "x", "cluster": {"server": "http://127.0.0.1:9"}}
+    config = {
+        "apiVersion": "v1", "kind": "Config", "current-context": "x", "clusters": [server],
+        "users": [{"name": "x", "user": {"token": "x"}}],
+        "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+    }  # fmt: skip
+    (tmp_path / "config").write_text(json.dumps(config))
+    for name, value in {
+        "KUBECONFIG": str(tmp_path / "config"), "SKERRY_EXECUTOR": "kubernetes",
+        "SKERRY_JOBS_NAMESPACE": "runs", "SKERRY_JOBS_IMAGE": f"skerry@sha256:{'0' * 64}",
+        "AWS_REGION": "us-east-1", OBJECTS_VARIABLE: "s3://bucket/skerry",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    (finding,) = look_at_attempts(folder)
+    assert finding.state == "broken"
+    assert "Kubernetes does not answer" in finding.detail
+    assert "role.yaml" in finding.remedy
 
 
 def test_no_folder_is_named(tmp_path: Path) -> None:

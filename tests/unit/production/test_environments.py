@@ -18,6 +18,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.core.settings import DATABASE_SECRETS
 from skerry.production import environments, wheels
 from skerry.production.environments import (
+    STATED_VARIABLE,
     EnvironmentRefusedError,
     describe_environment,
     digest_environment,
@@ -25,6 +26,7 @@ from skerry.production.environments import (
     find_installed_lock,
     find_lock,
     find_python,
+    refuse_other_environment,
     store_environment,
 )
 from skerry.production.wheels import (
@@ -123,6 +125,18 @@ def test_everything_that_matters_changes_the_digest() -> None:
         digest_environment(describe_environment({"a-1-py3-none-any.whl": "1e20"})),
     }
     assert len(digests) == 5
+
+
+def test_a_process_of_another_environment_refuses_to_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refuse_other_environment()
+    own = describe_environment({"extra.whl": "blake3:1"})
+    monkeypatch.setenv(STATED_VARIABLE, json.dumps(own))
+    refuse_other_environment()
+    monkeypatch.setenv(STATED_VARIABLE, json.dumps({**own, "lock": "blake3:2", "python": "3.1"}))
+    with pytest.raises(EnvironmentRefusedError, match="another lock and another python"):
+        refuse_other_environment()
 
 
 def test_a_changed_file_of_the_package_is_noticed(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from skerry.core.logs import configure_logs
 from skerry.core.measurements import Measurements, Sample
 from skerry.core.request_ids import working_on
 from skerry.core.settings import DATABASE_VARIABLE, MAPS_PREFIX, WORKER_PREFIX, ServiceSettings
+from skerry.production.executors.local import LocalExecutor
 from skerry.production.workers import WorkerBook
 from skerry.services.maps import create_maps
 from skerry.services.worker_signs import create_worker_signs
@@ -96,7 +97,8 @@ def test_a_worker_and_its_rounds_are_measured_while_hub_and_database_are_away(
     measurements.time("skerry_round_seconds", "Rounds").labels("done").observe(0.2)
     listening, url = bind_free_port()
     settings = ServiceSettings(data=tmp_path / "nowhere", public_url=url, port=1)
-    app = create_worker_signs(settings, measurements, hub=make_hub_access("worker"))
+    executor = LocalExecutor(DataFolder(tmp_path / "nowhere"))
+    app = create_worker_signs(settings, measurements, executor, hub=make_hub_access("worker"))
     address = f"{url}{WORKER_PREFIX}/metrics"
     with serve_in_thread(app, listening):
         answer = httpx.get(address, headers={"Authorization": "Bearer of-prometheus"})

@@ -228,6 +228,10 @@ class LocalExecutor:
         """Return the attempts that have a record."""
         return [places.name for places in list_places(self._data.run) if places.read() is not None]
 
+    def find_fault(self) -> str | None:
+        """Return None: nothing but this process is needed."""
+        return None
+
     def recover(self) -> None:
         """End what dead attempts left, and free their folders; live attempts go on."""
         adopt_orphans()

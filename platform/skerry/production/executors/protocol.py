@@ -154,6 +154,9 @@ class Executor(Protocol):
     def list_attempts(self) -> list[AttemptName]:
         """Return the attempts that have not been forgotten, running or ended."""
 
+    def find_fault(self) -> str | None:
+        """Return why attempts cannot be started or seen now, None if they can."""
+
     def recover(self) -> None:
         """Clear up after a worker that was killed. A worker calls it before it starts any."""
 

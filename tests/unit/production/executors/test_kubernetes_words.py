@@ -1,16 +1,22 @@
 """What pods and Jobs say is told in plain words; `tests/kubernetes` tries it on an API server."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from lightkube.resources.batch_v1 import Job
 from lightkube.resources.core_v1 import Pod
-from tests.unit.production.executors.contract import write_order
+from tests.unit.production.executors.contract import ENVIRONMENT, write_order
 
-from skerry.core.errors import InvalidInputError
-from skerry.production.executors.kubernetes.judging import find_breach, judge
-from skerry.production.executors.kubernetes.manifest import write_job
+from skerry.production.environments import digest_environment
+from skerry.production.executors.kubernetes import judging
+from skerry.production.executors.kubernetes.cluster import RIGHTS
+from skerry.production.executors.kubernetes.judging import find_breach, judge, write_state
+from skerry.production.executors.kubernetes.manifest import END, find_image, write_job
 from skerry.production.executors.kubernetes.settings import JobSettings
 from skerry.production.executors.protocol import AttemptName, AttemptState, Limits, Phase
 
@@ -174,16 +180,85 @@ def test_beyond_its_limits_or_unable_to_begin(pod: Pod, detail: str | None) -> N
     assert (breach.detail if breach is not None else None) == detail
 
 
-def test_settings_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InvalidInputError, match="SKERRY_JOBS_NAMESPACE"):
-        JobSettings.from_environment()
-    monkeypatch.setenv("SKERRY_JOBS_NAMESPACE", "runs")
-    monkeypatch.setenv("SKERRY_JOBS_IMAGE", "registry.example/skerry:latest")
-    with pytest.raises(InvalidInputError, match="not pinned"):
-        JobSettings.from_environment()
-    monkeypatch.setenv("SKERRY_JOBS_IMAGE", IMAGE)
-    assert JobSettings.from_environment() == SETTINGS
-    monkeypatch.setenv("SKERRY_JOBS_CPU", "500m")
-    monkeypatch.setenv("SKERRY_JOBS_PRIORITY", "production")
-    expected = SETTINGS.model_copy(update={"cpu": "500m", "priority": "production"})
-    assert JobSettings.from_environment() == expected
+def test_who_is_to_end_before_its_pod_waits_until_kubernetes_makes_none() -> None:
+    asked = write_state(AttemptState(Phase.KILLED, "Cancelled."))
+    job = make_job(conditions=[{"type": "Suspended", "status": "True"}])
+    assert job.metadata is not None
+    assert job.metadata.annotations is not None
+    assert job.spec is not None
+    job.metadata.annotations[END] = asked
+    assert judge(job, [], NOW, SETTINGS) == AttemptState(Phase.KILLED, "Cancelled.")
+    job.spec.suspend = False
+    assert judge(job, [], NOW, SETTINGS).phase is Phase.RUNNING, "a pod may be made at this moment"
+
+
+def write_pod(**settings: str) -> dict[str, Any]:
+    jobs = SETTINGS.model_copy(update=settings)
+    job = write_job(AttemptName("r", 1), write_order(""), Limits(600, 10**9), jobs).to_dict()
+    pod: dict[str, Any] = job["spec"]["template"]["spec"]
+    return pod
+
+
+def test_certificates_of_the_worker_are_seen_at_their_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/etc/skerry/certificates/ca.crt")
+    pod = write_pod(certificates="authorities")
+    mounts = {item["name"]: item["mountPath"] for item in pod["containers"][0]["volumeMounts"]}
+    assert mounts["certificates"] == "/etc/skerry/certificates"
+    volumes = {item["name"]: item for item in pod["volumes"]}
+    assert volumes["certificates"]["configMap"] == {"name": "authorities"}
+    assert volumes.keys() == mounts.keys()
+    assert "certificates" not in {item["name"] for item in write_pod()["volumes"]}
+
+
+def test_settings_of_a_pod() -> None:
+    pod = write_pod(pull="Never", cpu="500m", priority="production", account="runner")
+    container = pod["containers"][0]
+    assert container["imagePullPolicy"] == "Never"
+    assert container["resources"] == {
+        "requests": {"cpu": "500m", "memory": "1000000000"}, "limits": {"memory": "1000000000"},
+    }  # fmt: skip
+    assert (pod["priorityClassName"], pod["serviceAccountName"]) == ("production", "runner")
+    assert {"name": "SKERRY_ISOLATION", "value": "pod"} in container["env"]
+
+
+def test_the_image_of_an_earlier_environment() -> None:
+    other = {**ENVIRONMENT, "wheels": {"other-1-py3-none-any.whl": "0" * 64}}
+    assert find_image(other, SETTINGS) is None
+    images = {digest_environment(other): "old"}
+    settings = SETTINGS.model_copy(update={"images": images})
+    assert find_image(other, settings) == "old"
+    assert find_image(ENVIRONMENT, settings) == IMAGE
+
+
+def test_a_worker_may_do_what_its_role_says() -> None:
+    role = yaml.safe_load((Path(judging.__file__).parent / "role.yaml").read_text())
+    rules = [(rule["apiGroups"], rule["resources"], tuple(rule["verbs"])) for rule in role["rules"]]
+    assert rules == [([group], [resource], verbs) for group, resource, verbs in RIGHTS]
+
+
+_AT_ONCE = """
+import sys, threading
+from skerry.production.executors.kubernetes.cluster import Job, Pod, decode_list, decode_object
+sys.setswitchinterval(1e-6)
+together = threading.Barrier(8)
+containers = b'{"spec": {"containers": [{"name": "a", "env": [{"name": "b"}]}]}}'
+texts = {Pod: containers, Job: b'{"spec": {"template": ' + containers + b"}}"}
+def decode(number):
+    kind = (Job, Pod)[number % 2]
+    together.wait()
+    decode_object(texts[kind], kind)
+    decode_list(b'{"metadata": {}, "items": [' + texts[kind] + b"]}", kind)
+threads = [threading.Thread(target=decode, args=(number,)) for number in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_threads_that_decode_for_the_first_time_at_once_do_not_crash() -> None:
+    """Without what `cluster` does when it is imported, this crashes each time."""
+    for _ in range(3):
+        assert subprocess.run([sys.executable, "-c", _AT_ONCE], check=False).returncode == 0

@@ -7,19 +7,15 @@ annotations. So a worker keeps nothing of its own about an attempt.
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from lightkube.resources.batch_v1 import Job
 from lightkube.resources.core_v1 import Pod
 
 from skerry.core.digests import short_digest
 from skerry.core.errors import SkerryError, UnavailableError
-from skerry.core.settings import RunLimits
 from skerry.core.time import format_time, utc_now
-from skerry.production.environments import (
-    EnvironmentRefusedError,
-    describe_environment,
-    digest_environment,
-)
+from skerry.production.environments import EnvironmentRefusedError, digest_environment
 from skerry.production.executors.kubernetes.cluster import ChangedError, Cluster
 from skerry.production.executors.kubernetes.judging import (
     find_breach,
@@ -31,29 +27,36 @@ from skerry.production.executors.kubernetes.judging import (
     read_state,
     write_state,
 )
+from skerry.production.executors.kubernetes.logs import Logs
 from skerry.production.executors.kubernetes.manifest import (
     END,
     EPOCH_LABEL,
     RUN_LABEL,
     STARTED,
     STATE,
+    find_image,
     name_job,
     write_job,
     write_secret,
 )
 from skerry.production.executors.kubernetes.settings import JobSettings
+from skerry.production.executors.kubernetes.watching import Sight, View
 from skerry.production.executors.protocol import AttemptName, AttemptState, Limits, Order, Phase
-from skerry.production.run_log import stamp
 from skerry.storage.objects import Objects
-from skerry.storage.run_folder import RunFile, RunFolder
 
 _LOG = logging.getLogger("skerry.worker")
 _LOOK_S = 1.0
-_SAVE_S = 5.0
 _PATIENCE_S = 15.0
 """How much longer than an attempt's own patience its node has to tell that it ended."""
-_OWN_WORDS = 1_000_000
-"""Bytes that Skerry's own lines may take in a log, beyond what its notebook may print."""
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What was seen last of an attempt that goes on: up to which change, and when."""
+
+    number: int | None
+    time: float
+    state: AttemptState
 
 
 class KubernetesExecutor:
@@ -70,11 +73,13 @@ class KubernetesExecutor:
     """
 
     def __init__(self, objects: Objects, cluster: Cluster, settings: JobSettings) -> None:
-        self._objects = objects
         self._cluster = cluster
         self._settings = settings
-        self._looked: dict[AttemptName, tuple[float, AttemptState]] = {}
-        self._saved: dict[AttemptName, float] = {}
+        self._view = View(cluster)
+        self._logs = Logs(objects, cluster)
+        self._looks: dict[AttemptName, _Look] = {}
+        self._ended: dict[AttemptName, AttemptState] = {}
+        self._has_rights = False
         self._closed = False
 
     def start_or_attach(self, name: AttemptName, order: Order, limits: Limits) -> None:
@@ -85,9 +90,11 @@ class KubernetesExecutor:
         job = self._cluster.find_job(name_job(name))
         if job is None:
             self._refuse_to_start(order)
-            RunFolder(self._objects, name.run, name.epoch).create()
+            self._logs.prepare(name)
             job = self._cluster.create_job(write_job(name, order, limits, self._settings))
             job = job or self._cluster.find_job(name_job(name))
+            if job is not None:
+                self._view.add(job)
         if job is None or read_annotation(job, STARTED) or read_annotation(job, END):
             return
         secret = write_secret(job, order.make_secrets())
@@ -98,61 +105,86 @@ class KubernetesExecutor:
     def _refuse_to_start(self, order: Order) -> None:
         if self._closed:
             raise UnavailableError("The worker is ending.", remedy="The next one goes on.")
-        if describe_environment() != dict(order.environment):
-            wanted = short_digest(digest_environment(order.environment))
+        if find_image(order.environment, self._settings) is None:
+            wanted = digest_environment(order.environment)
             raise EnvironmentRefusedError(
-                f"The release needs the environment {wanted}, which is not the one of the image "
-                f"{self._settings.image}.",
-                remedy="Propose and approve the notebook again.",
+                f"The release needs the environment {short_digest(wanted)}, which is not the one "
+                f"of the image {self._settings.image}.",
+                remedy="Propose and approve the notebook again, or name the image that has it in "
+                f"SKERRY_JOBS_IMAGES, under {wanted}.",
             )
         order.check()
 
     def poll(self, name: AttemptName) -> AttemptState:
         """Return an attempt's state; end it if it is beyond its limits or cannot begin.
 
-        While Kubernetes does not answer, the last state that it told still holds.
+        While Kubernetes does not answer, the attempt counts as running.
         """
-        looked, state = self._looked.get(name, (0.0, AttemptState(Phase.RUNNING)))
-        if time.monotonic() - looked < _LOOK_S:
-            return state
+        if (ended := self._ended.get(name)) is not None:
+            return ended
+        sight = self._view.find(name_job(name)) if self._view.is_current() else None
+        number = sight.number if sight is not None else None
+        last = self._looks.get(name)
+        now = time.monotonic()
+        if last is not None and last.number == number and now - last.time < _LOOK_S:
+            return last.state
         try:
-            return self._look(name)
+            state = self._look_from_afar(name, sight) or self._look(name)
         except UnavailableError as error:
             _LOG.warning("The attempt %s cannot be seen now: %s", name, error)
-            return AttemptState(Phase.RUNNING, error.what)
+            state = AttemptState(Phase.RUNNING, error.what)
+        if not state.is_over:
+            self._looks[name] = _Look(number, now, state)
+        return state
+
+    def _look_from_afar(self, name: AttemptName, sight: Sight | None) -> AttemptState | None:
+        """Return the state of an attempt that goes on, as far as was seen; None to look closer."""
+        if sight is None or read_state(sight.job) is not None:
+            return None
+        now = utc_now()
+        state = judge(sight.job, sight.pods, now, self._settings)
+        if state.is_over or find_breach(sight.job, sight.pods, now, self._settings) is not None:
+            return None
+        self._keep_log(name, sight.pods)
+        return state
 
     def _look(self, name: AttemptName) -> AttemptState:
+        """Ask Kubernetes about an attempt: only by what it answers now is an end judged."""
         job = self._cluster.find_job(name_job(name))
         if job is None:
             return AttemptState(Phase.VANISHED, "Nothing of the attempt is left.")
         if (known := read_state(job)) is not None:
+            self._ended[name] = known
             return known
         pods = self._cluster.list_pods(name_job(name))
         state = judge(job, pods, utc_now(), self._settings)
-        if not state.is_over:
-            breach = find_breach(job, pods, utc_now(), self._settings)
-            if breach is not None:
-                return self._end(name, breach)
-            self._save_log(name, find_pod(pods), at_once=False)
-            self._looked[name] = (time.monotonic(), state)
-            return state
-        return self._settle(name, find_pod(pods), state)
+        if state.is_over:
+            return self._settle(name, find_pod(pods), state)
+        breach = find_breach(job, pods, utc_now(), self._settings)
+        if breach is not None:
+            return self._end(name, breach)
+        self._keep_log(name, pods)
+        return state
+
+    def _keep_log(self, name: AttemptName, pods: Sequence[Pod]) -> None:
+        pod = find_pod(pods)
+        if find_start(pod) is not None:
+            self._logs.keep_now_and_then(name, pod)
 
     def wait(self, name: AttemptName, time_s: float) -> None:
-        """Wait; look every second."""
+        """Wait until Kubernetes has told an end; look every second at least."""
         until = time.monotonic() + time_s
         while (rest_s := until - time.monotonic()) > 0:
-            time.sleep(min(rest_s, _LOOK_S))
-            if rest_s >= _LOOK_S and self.poll(name).is_over:
+            self._view.wait(name_job(name), min(rest_s, _LOOK_S))
+            if self.poll(name).is_over:
                 return
 
     def logs(self, name: AttemptName, start: int = 0) -> bytes:
         """Return the log from byte `start`."""
         job = self._cluster.find_job(name_job(name))
         if job is not None and read_state(job) is None:
-            self._save_log(name, find_pod(self._cluster.list_pods(name_job(name))))
-        folder = RunFolder(self._objects, name.run, name.epoch)
-        return folder.read(RunFile.LOG, slice(start, None)) or b""
+            self._logs.keep(name, find_pod(self._cluster.list_pods(name_job(name))))
+        return self._logs.read(name, start)
 
     def end(self, name: AttemptName, reason: str) -> None:
         """Have the node end an attempt's container, and wait until it says so."""
@@ -186,7 +218,7 @@ class KubernetesExecutor:
             if not suspended and not any(map(find_start, pods)):
                 self._try_to_change(name, {}, {}, suspend=True)
                 suspended = True
-            time.sleep(_LOOK_S / 5)
+            self._view.wait(name_job(name), _LOOK_S / 5)
 
     def _ask_to_end(self, pods: Sequence[Pod], reason: str, asked: set[str]) -> None:
         for pod in pods:
@@ -202,57 +234,52 @@ class KubernetesExecutor:
     def forget(self, name: AttemptName) -> None:
         """Remove an attempt's Job with its pods and its Secret."""
         self._cluster.remove_job(name_job(name))
+        self._view.forget(name_job(name))
+        self._ended.pop(name, None)
+        self._looks.pop(name, None)
+        self._logs.forget(name)
 
     def list_attempts(self) -> list[AttemptName]:
         """Return the attempts that have a Job."""
-        return [name for job in self._cluster.list_jobs() if (name := _read_name(job)) is not None]
+        seen = self._view.list_jobs() if self._view.is_current() else self._cluster.list_all(Job)[0]
+        return [name for job in seen if (name := _read_name(job)) is not None]
+
+    def find_fault(self) -> str | None:
+        """Return why Kubernetes cannot be asked, or what this worker's account may not do there."""
+        try:
+            if self._has_rights:
+                self._cluster.check()
+                return None
+            missing = self._cluster.list_missing_rights()
+        except SkerryError as error:
+            return error.what
+        self._has_rights = not missing
+        if self._has_rights:
+            return None
+        return (
+            f"Kubernetes does not let this worker {', '.join(missing)} in the namespace "
+            f"{self._settings.namespace}."
+        )
 
     def recover(self) -> None:
-        """Do nothing: Jobs need no worker, and what one had begun `start_or_attach` completes."""
+        """Begin to watch. Jobs need no worker; `start_or_attach` completes what one had begun."""
+        self._view.start()
 
     def close(self) -> None:
         """Start no more; the Jobs go on, and the next worker attaches to them."""
         self._closed = True
+        self._view.close()
 
     def _settle(self, name: AttemptName, pod: Pod | None, state: AttemptState) -> AttemptState:
         """Keep an attempt's log and its end, and remove its secrets."""
-        self._looked.pop(name, None)
-        self._saved.pop(name, None)
-        self._save_log(name, pod, end="" if find_words(pod) else state.detail)
         self._cluster.remove_secret(name_job(name))
+        self._logs.keep(name, pod, end="" if find_words(pod) else state.detail)
         self._try_to_change(name, {}, {STATE: write_state(state)})
         job = self._cluster.find_job(name_job(name))
-        return (read_state(job) if job is not None else None) or state
-
-    def _save_log(
-        self, name: AttemptName, pod: Pod | None, *, at_once: bool = True, end: str = ""
-    ) -> None:
-        """Let people see an attempt's log; an object store that is away harms no attempt.
-
-        Parameters
-        ----------
-        end
-            How it ended, where nobody else can say it in the log.
-        """
-        now = time.monotonic()
-        if not at_once and now - self._saved.get(name, -_SAVE_S) < _SAVE_S:
-            return
-        self._saved[name] = now
-        most = RunLimits.from_environment().log + _OWN_WORDS
-        printed = None
-        if pod is not None and pod.metadata is not None and pod.metadata.name is not None:
-            printed = self._cluster.read_log(pod.metadata.name, most)
-        folder = RunFolder(self._objects, name.run, name.epoch)
-        try:
-            kept = folder.read(RunFile.LOG) or b""
-            content = printed if printed is not None and len(printed) > len(kept) else kept
-            if end:
-                _LOG.warning("Attempt %s of the run %s: %s", name.epoch, name.run, end)
-                content += stamp(end)
-            if content != kept:
-                folder.replace_log(content)
-        except (OSError, SkerryError) as error:
-            _LOG.warning("The log of the attempt %s is not kept now: %s", name, error)
+        self._ended[name] = (read_state(job) if job is not None else None) or state
+        self._looks.pop(name, None)
+        self._logs.forget(name)
+        return self._ended[name]
 
     def _try_to_change(
         self,

@@ -117,12 +117,20 @@ def judge(job: Job, pods: Sequence[Pod], now: datetime, settings: JobSettings) -
     pod = find_pod(pods)
     asked = read_state(job, END)
     end = _judge_pod(job, pod, now, settings.lost_s) if pod is not None else _judge_job(job)
-    if asked is not None and (end is not None or pod is None):
+    if asked is not None and (end is not None or (pod is None and _is_held_back(job))):
         end = asked
     if end is None:
         return AttemptState(Phase.RUNNING, describe_waiting(pod))
     words = find_words(pod)
     return AttemptState(end.phase, end.detail, words.message if words is not None else None)
+
+
+def _is_held_back(job: Job) -> bool:
+    """Return whether Kubernetes knows that it must make no pod."""
+    return bool(job.spec and job.spec.suspend) and any(
+        condition.type == "Suspended" and condition.status == "True"
+        for condition in (job.status and job.status.conditions) or ()
+    )
 
 
 def _judge_job(job: Job) -> AttemptState | None:

@@ -4,7 +4,9 @@ The pod fulfils the restricted pod security standard: no root, no privileges, a 
 that nobody can write, and no token of its service account.
 """
 
+import json
 import math
+import os
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
@@ -16,6 +18,7 @@ from lightkube.models.batch_v1 import (
 )
 from lightkube.models.core_v1 import (
     Capabilities,
+    ConfigMapVolumeSource,
     Container,
     DownwardAPIVolumeFile,
     DownwardAPIVolumeSource,
@@ -36,8 +39,14 @@ from lightkube.models.core_v1 import (
 )
 from lightkube.models.meta_v1 import ObjectMeta, OwnerReference
 from lightkube.resources.batch_v1 import Job
-from lightkube.resources.core_v1 import Secret
+from lightkube.resources.core_v1 import Pod, Secret
 
+from skerry.models.releases import Environment
+from skerry.production.environments import (
+    STATED_VARIABLE,
+    describe_environment,
+    digest_environment,
+)
 from skerry.production.executors.kubernetes.settings import JobSettings
 from skerry.production.executors.last_words import FILE_VARIABLE, REASON_VARIABLE
 from skerry.production.executors.protocol import AttemptName, Limits, Order
@@ -46,6 +55,8 @@ from skerry.production.executors.variables import list_inherited, name_own
 LABELS = {"app.kubernetes.io/managed-by": "skerry", "app.kubernetes.io/component": "attempt"}
 RUN_LABEL = "skerry/run"
 EPOCH_LABEL = "skerry/epoch"
+JOB_LABEL = "batch.kubernetes.io/job-name"
+"""Label by which Kubernetes itself marks the pods of a Job."""
 TIME_LIMIT = "skerry/time-limit"
 MEMORY_LIMIT = "skerry/memory-limit"
 STARTED = "skerry/started"
@@ -62,13 +73,19 @@ _WORK = PurePosixPath("/attempt")
 _TEMPORARY = PurePosixPath("/tmp")  # noqa: S108  (the pod's own, of this attempt alone)
 _MARGIN_S = 60
 """How much later than the executor Kubernetes itself ends an attempt, if no worker is there."""
-_UNREACHABLE_S = 60
 _LOST = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
 
 def name_job(name: AttemptName) -> str:
     """Return the name of an attempt's Job, and of its Secret."""
     return f"attempt-{name}"
+
+
+def name_job_of(thing: Job | Pod) -> str:
+    """Return the name of the Job that something is, or belongs to."""
+    metadata = thing.metadata
+    labels = (metadata and metadata.labels) or {}
+    return labels.get(JOB_LABEL) or (metadata and metadata.name) or ""
 
 
 def write_job(name: AttemptName, order: Order, limits: Limits, settings: JobSettings) -> Job:
@@ -107,6 +124,13 @@ def write_job(name: AttemptName, order: Order, limits: Limits, settings: JobSett
     )
 
 
+def find_image(environment: Environment, settings: JobSettings) -> str | None:
+    """Return the image that has a release's environment, None where none is known."""
+    if describe_environment() == dict(environment):
+        return settings.image
+    return settings.images.get(digest_environment(environment))
+
+
 def write_secret(job: Job, secrets: Mapping[str, str]) -> Secret:
     """Return the Secret with what only an attempt may know; it is removed with its Job."""
     assert job.metadata is not None  # noqa: S101  (the server has answered it)
@@ -128,6 +152,7 @@ def write_secret(job: Job, secrets: Mapping[str, str]) -> Secret:
 
 
 def _write_pod(name: AttemptName, order: Order, limits: Limits, settings: JobSettings) -> PodSpec:
+    volumes = _write_volumes(settings)
     return PodSpec(
         restartPolicy="Never",
         serviceAccountName=settings.account,
@@ -138,7 +163,10 @@ def _write_pod(name: AttemptName, order: Order, limits: Limits, settings: JobSet
         activeDeadlineSeconds=math.ceil(limits.time_s + settings.start_s) + _MARGIN_S,
         tolerations=[
             Toleration(
-                key=key, operator="Exists", effect="NoExecute", tolerationSeconds=_UNREACHABLE_S
+                key=key,
+                operator="Exists",
+                effect="NoExecute",
+                tolerationSeconds=int(settings.lost_s),
             )
             for key in _LOST
         ],
@@ -148,7 +176,8 @@ def _write_pod(name: AttemptName, order: Order, limits: Limits, settings: JobSet
         containers=[
             Container(
                 name=CONTAINER,
-                image=settings.image,
+                image=find_image(order.environment, settings),
+                imagePullPolicy=settings.pull,
                 command=["python", *order.arguments],
                 workingDir=str(_WORK),
                 env=[EnvVar(name=key, value=value) for key, value in _name_variables(order)],
@@ -161,31 +190,43 @@ def _write_pod(name: AttemptName, order: Order, limits: Limits, settings: JobSet
                     readOnlyRootFilesystem=True,
                     capabilities=Capabilities(drop=["ALL"]),
                 ),
-                volumeMounts=[
-                    VolumeMount(name="work", mountPath=str(_WORK)),
-                    VolumeMount(name="temporary", mountPath=str(_TEMPORARY)),
-                    VolumeMount(name="reason", mountPath=str(_REASONS), readOnly=True),
-                ],
+                volumeMounts=[mount for mount, _ in volumes],
             )
         ],
-        volumes=[
-            Volume(name="work", emptyDir=EmptyDirVolumeSource()),
-            Volume(name="temporary", emptyDir=EmptyDirVolumeSource()),
-            Volume(
-                name="reason",
-                downwardAPI=DownwardAPIVolumeSource(
-                    items=[
-                        DownwardAPIVolumeFile(
-                            path="reason",
-                            fieldRef=ObjectFieldSelector(
-                                fieldPath=f"metadata.annotations['{END}']"
-                            ),
-                        )
-                    ]
-                ),
-            ),
-        ],
+        volumes=[volume for _, volume in volumes],
     )
+
+
+def _write_volumes(settings: JobSettings) -> list[tuple[VolumeMount, Volume]]:
+    """Return what is seen in a container, and where."""
+    reason = DownwardAPIVolumeFile(
+        path="reason", fieldRef=ObjectFieldSelector(fieldPath=f"metadata.annotations['{END}']")
+    )
+    volumes = [
+        (
+            VolumeMount(name="work", mountPath=str(_WORK)),
+            Volume(name="work", emptyDir=EmptyDirVolumeSource()),
+        ),
+        (
+            VolumeMount(name="temporary", mountPath=str(_TEMPORARY)),
+            Volume(name="temporary", emptyDir=EmptyDirVolumeSource()),
+        ),
+        (
+            VolumeMount(name="reason", mountPath=str(_REASONS), readOnly=True),
+            Volume(name="reason", downwardAPI=DownwardAPIVolumeSource(items=[reason])),
+        ),
+    ]
+    files = os.environ.get("SSL_CERT_FILE") or os.environ.get("AWS_CA_BUNDLE")
+    if settings.certificates is not None and files:
+        source = ConfigMapVolumeSource(name=settings.certificates)
+        folder = str(PurePosixPath(files).parent)
+        volumes.append(
+            (
+                VolumeMount(name="certificates", mountPath=folder, readOnly=True),
+                Volume(name="certificates", configMap=source),
+            )
+        )
+    return volumes
 
 
 def _write_resources(limits: Limits, settings: JobSettings) -> ResourceRequirements:
@@ -201,6 +242,8 @@ def _name_variables(order: Order) -> list[tuple[str, str]]:
         **order.variables,
         **list_inherited(),
         **name_own(_WORK),
+        "SKERRY_ISOLATION": "pod",
+        STATED_VARIABLE: json.dumps(dict(order.environment)),
         "HOME": str(_WORK),
         "TMPDIR": str(_TEMPORARY),
         "PYTHONNOUSERSITE": "1",

@@ -2,13 +2,21 @@
 
 import os
 import re
+from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.settings import read_variables
 
 _PINNED = re.compile(r"\S+@sha256:[0-9a-f]{64}")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_LONG_NAME = re.compile(
+    r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+)
+_CPU = re.compile(r"(?=.*[1-9])(\d{1,4}(\.\d{1,3})?|\d{1,7}m)")
+_PULLS = ("Always", "IfNotPresent", "Never")
+_IMAGES = TypeAdapter(dict[str, str])
 
 
 class JobSettings(BaseModel):
@@ -21,19 +29,30 @@ class JobSettings(BaseModel):
     image
         The image that they run in, pinned by digest: it has the environment of this worker.
         `SKERRY_JOBS_IMAGE`.
+    images
+        Digest of another environment, of an earlier Skerry or with more wheels, to the image that
+        has it. `SKERRY_JOBS_IMAGES`, a JSON object.
     account
         The service account of their pods, which may do nothing. `SKERRY_JOBS_ACCOUNT`,
         ``skerry-attempt`` by default.
+    pull
+        When a node gets the image: ``Always``, ``IfNotPresent`` or ``Never``. `SKERRY_JOBS_PULL`;
+        Kubernetes' own default if None.
     cpu
         Processors that a pod asks for, in words of Kubernetes. `SKERRY_JOBS_CPU`, ``1`` by default.
     priority
         The priority class of their pods; the cluster's default if None. `SKERRY_JOBS_PRIORITY`.
+    certificates
+        The ConfigMap whose files stand in the folder of the worker's certificate authorities;
+        none if None. `SKERRY_JOBS_CERTIFICATES`.
     start_s
-        Seconds in which a pod must have found a node and its image.
+        Seconds in which a pod must have found a node and its image. `SKERRY_JOBS_START_S`.
     pull_s
         Seconds in which its image must be had, once it was not had at first.
+        `SKERRY_JOBS_PULL_S`.
     lost_s
-        Seconds after which a node that has not ended a pod, as it should, counts as lost.
+        Seconds after which a node that does not answer loses its pods, and as long again until
+        they count as lost. `SKERRY_JOBS_LOST_S`.
     patience_s
         Seconds that an attempt has for its last words when it is asked to end.
     kept_s
@@ -44,12 +63,15 @@ class JobSettings(BaseModel):
 
     namespace: str
     image: str
+    images: Mapping[str, str] = {}
     account: str = "skerry-attempt"
+    pull: str | None = None
     cpu: str = "1"
     priority: str | None = None
+    certificates: str | None = None
     start_s: float = 900.0
     pull_s: float = 120.0
-    lost_s: float = 30.0
+    lost_s: float = 45.0
     patience_s: int = 30
     kept_s: int = 7 * 86_400
 
@@ -60,18 +82,69 @@ class JobSettings(BaseModel):
         Raises
         ------
         InvalidInputError
-            If namespace or image is missing, or the image is not pinned.
+            If namespace or image is missing, or a value cannot be one; it names the value.
         """
         namespace, image = read_variables("SKERRY_JOBS_NAMESPACE", "SKERRY_JOBS_IMAGE")
-        if not _PINNED.fullmatch(image):
-            raise InvalidInputError(
-                f"SKERRY_JOBS_IMAGE is {image[:120]!r}, which is not pinned.",
-                remedy="Name the image with its digest: registry/name@sha256:<64 digits>.",
-            )
-        named = {
-            "account": os.environ.get("SKERRY_JOBS_ACCOUNT"),
-            "cpu": os.environ.get("SKERRY_JOBS_CPU"),
-            "priority": os.environ.get("SKERRY_JOBS_PRIORITY"),
+        label = "Write a name of Kubernetes: small letters, digits and '-'."
+        given = {
+            "namespace": _check("SKERRY_JOBS_NAMESPACE", namespace, _NAME, label),
+            "image": _check_image("SKERRY_JOBS_IMAGE", image),
+            "images": _read_images("SKERRY_JOBS_IMAGES"),
+            "account": _read("SKERRY_JOBS_ACCOUNT", _LONG_NAME, label),
+            "pull": _read(
+                "SKERRY_JOBS_PULL", re.compile("|".join(_PULLS)), f"Write {', '.join(_PULLS)}."
+            ),
+            "cpu": _read("SKERRY_JOBS_CPU", _CPU, "Write processors such as 2, 0.5 or 500m."),
+            "priority": _read("SKERRY_JOBS_PRIORITY", _LONG_NAME, label),
+            "certificates": _read("SKERRY_JOBS_CERTIFICATES", _LONG_NAME, label),
+            **{
+                f"{name}_s": _read_seconds(f"SKERRY_JOBS_{name.upper()}_S")
+                for name in ("start", "pull", "lost")
+            },
         }
-        given = {name: value for name, value in named.items() if value}
-        return cls(namespace=namespace, image=image, **given)
+        return cls(**{name: value for name, value in given.items() if value is not None})
+
+
+def _read(variable: str, form: re.Pattern[str], remedy: str) -> str | None:
+    text = os.environ.get(variable)
+    return _check(variable, text, form, remedy) if text else None
+
+
+def _check(variable: str, text: str, form: re.Pattern[str], remedy: str) -> str:
+    if not form.fullmatch(text):
+        raise InvalidInputError(f"{variable} is {text[:120]!r}.", remedy=remedy)
+    return text
+
+
+def _check_image(variable: str, image: str) -> str:
+    if not _PINNED.fullmatch(image):
+        raise InvalidInputError(
+            f"{variable} names {image[:120]!r}, which is not pinned.",
+            remedy="Name the image with its digest: registry/name@sha256:<64 digits>.",
+        )
+    return image
+
+
+def _read_images(variable: str) -> dict[str, str] | None:
+    text = os.environ.get(variable)
+    if not text:
+        return None
+    try:
+        images = _IMAGES.validate_json(text)
+    except ValidationError:
+        raise InvalidInputError(
+            f"{variable} is {text[:120]!r}, which is no table of images.",
+            remedy='Write a JSON object: {"<digest of an environment>": "<pinned image>"}.',
+        ) from None
+    return {digest: _check_image(variable, image) for digest, image in images.items()}
+
+
+def _read_seconds(variable: str) -> float | None:
+    text = os.environ.get(variable)
+    if not text:
+        return None
+    if not re.fullmatch(r"\d{1,6}", text) or not int(text):
+        raise InvalidInputError(
+            f"{variable} is {text[:40]!r}.", remedy="Give whole seconds, from 1 to 999999."
+        )
+    return float(text)

@@ -1,0 +1,83 @@
+"""The logs of attempts that run as Jobs: read from Kubernetes, and kept in the object store."""
+
+import logging
+import time
+
+from lightkube.resources.core_v1 import Pod
+
+from skerry.core.errors import SkerryError
+from skerry.core.settings import RunLimits
+from skerry.production.executors.kubernetes.cluster import Cluster
+from skerry.production.executors.protocol import AttemptName
+from skerry.production.run_log import stamp
+from skerry.storage.objects import Objects
+from skerry.storage.run_folder import RunFile, RunFolder
+
+_LOG = logging.getLogger("skerry.worker")
+_SAVE_S = 5.0
+"""How often the log of an attempt at work is read, while there are few attempts."""
+_READS_PER_S = 10
+"""How many logs of attempts at work are read in a second at most: Kubernetes gives each whole."""
+_OWN_WORDS = 1_000_000
+"""Bytes that Skerry's own lines may take in a log, beyond what its notebook may print."""
+
+
+class Logs:
+    """The logs of the attempts that one worker watches.
+
+    Parameters
+    ----------
+    objects
+        Where they are kept.
+    cluster
+        Where they are read.
+    """
+
+    def __init__(self, objects: Objects, cluster: Cluster) -> None:
+        self._objects = objects
+        self._cluster = cluster
+        self._saved: dict[AttemptName, float] = {}
+
+    def prepare(self, name: AttemptName) -> None:
+        """Make an attempt's folder ready."""
+        RunFolder(self._objects, name.run, name.epoch).create()
+
+    def read(self, name: AttemptName, start: int) -> bytes:
+        """Return what is kept of a log, from byte `start`."""
+        folder = RunFolder(self._objects, name.run, name.epoch)
+        return folder.read(RunFile.LOG, slice(start, None)) or b""
+
+    def keep_now_and_then(self, name: AttemptName, pod: Pod | None) -> None:
+        """Keep the log of an attempt at work, unless that was done a short while ago."""
+        pause_s = max(_SAVE_S, len(self._saved) / _READS_PER_S)
+        if time.monotonic() - self._saved.get(name, -pause_s) >= pause_s:
+            self.keep(name, pod)
+
+    def keep(self, name: AttemptName, pod: Pod | None, end: str = "") -> None:
+        """Let people see an attempt's log; an object store that is away harms no attempt.
+
+        Parameters
+        ----------
+        end
+            How it ended, where nobody else can say it in the log.
+        """
+        self._saved[name] = time.monotonic()
+        most = RunLimits.from_environment().log + _OWN_WORDS
+        printed = None
+        if pod is not None and pod.metadata is not None and pod.metadata.name is not None:
+            printed = self._cluster.read_log(pod.metadata.name, most)
+        folder = RunFolder(self._objects, name.run, name.epoch)
+        try:
+            kept = folder.read(RunFile.LOG) or b""
+            content = printed if printed is not None and len(printed) > len(kept) else kept
+            if end:
+                _LOG.warning("Attempt %s of the run %s: %s", name.epoch, name.run, end)
+                content += stamp(end)
+            if content != kept:
+                folder.replace_log(content)
+        except (OSError, SkerryError) as error:
+            _LOG.warning("The log of the attempt %s is not kept now: %s", name, error)
+
+    def forget(self, name: AttemptName) -> None:
+        """Forget when a log was kept: its attempt is over."""
+        self._saved.pop(name, None)
