@@ -4,6 +4,8 @@ import pytest
 from tests.helm.reachability import End, Network
 from tests.helm.rendering import Chart
 
+from skerry.production.executors.kubernetes.manifest import LABELS
+
 pytestmark = pytest.mark.kubernetes
 
 
@@ -34,8 +36,8 @@ PODS = {
     "bob": _other("jupyterhub", "singleuser-server", **_HUB_MARK),
     "scheduler": _other("dask-gateway", "dask-scheduler"),
     "dask worker": _other("dask-gateway", "dask-worker"),
-    "attempt": End({"app.kubernetes.io/component": "attempt"}, namespace="skerry-attempts"),
-    "attempt 2": End({"app.kubernetes.io/component": "attempt"}, namespace="skerry-attempts"),
+    "attempt": End(LABELS, namespace="skerry-attempts"),
+    "attempt 2": End(LABELS, namespace="skerry-attempts"),
     "dns": End({"k8s-app": "kube-dns"}, namespace="kube-system"),
     "prometheus": End({"app": "prometheus"}, namespace="monitoring"),
     "stranger": End({"app": "stranger"}, namespace="elsewhere"),
