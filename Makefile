@@ -46,6 +46,11 @@ test-kubernetes: FOR = tests/kubernetes tests/helm
 test-kubernetes: setup minio kubernetes-tools ## Tests on a real control plane of Kubernetes, which Go builds first
 	@$(PYTEST) tests/kubernetes tests/helm
 
+.PHONY: test-cluster
+test-cluster: FOR = tests/cluster
+test-cluster: setup minio kubernetes-tools ## The whole chart on a real node of this machine, or on KUBECONFIG; needs root
+	@$(PYTEST) tests/cluster --capture=no
+
 soak: setup minio ## Kill processes of two platforms until 200 runs each have ended; RUNS=, SEED=, ONLY=alone|team
 	@$(PY) -m tests.soak.run $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
 

@@ -31,6 +31,8 @@ from tests.postgresql_server import PostgresqlServer, find_programs, serve_postg
 from tests.tools import keycloak
 
 ROOT = Path(__file__).parents[1]
+BY_HAND = ROOT / "tests" / "cluster"
+"""Tests that run only when their folder is named: they need root, and change the machine."""
 REAL_DATA = os.environ.get("SKERRY_REAL_DATA", "")
 NOT_RUN = pytest.StashKey[dict[str, list[str]]]()
 """Marker to the names of the tests that were left out for it."""
@@ -79,6 +81,8 @@ def find_chromium() -> str | None:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Browser tests exist only where a browser does; what is not run is not even imported."""
+    if collection_path == BY_HAND and not _names_by_hand(config):
+        return True
     if collection_path.name.startswith("test_browser") and find_chromium() is None:
         return True
     left_out = _name_left_out(config)
@@ -118,7 +122,9 @@ def s3() -> Iterator[S3Server]:
         yield server
 
 
-ORDER = ("unit", "integration", "notebooks", "acceptance", "kubernetes", "helm", "peers")
+ORDER = (
+    "unit", "integration", "notebooks", "acceptance", "kubernetes", "helm", "peers", "cluster"
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -148,6 +154,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             limits[item.path] = max(limits.get(item.path, 0), _read_limit(item))
         items.sort(key=lambda item: (-limits[item.path], -order[item.path]))
+
+
+def _names_by_hand(config: pytest.Config) -> bool:
+    """Return whether this run was told to run them."""
+    named = [Path(item.partition("::")[0]).absolute() for item in config.args]
+    return any(path.is_relative_to(BY_HAND) for path in named)
 
 
 def _name_left_out(config: pytest.Config) -> set[str]:
@@ -274,6 +286,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"SKERRY_REAL_DATA: there is no folder {REAL_DATA}/safe.")
     if config.getoption("--complete") and not hasattr(config, "workerinput"):
         ignored = [Path(item).absolute() for item in config.getoption("ignore") or []]
+        ignored += [] if _names_by_hand(config) else [BY_HAND]
         folders = [Path(item).absolute() for item in config.args if "::" not in item]
         defined = find_tests(folders, ignored)
         config.pluginmanager.register(Completeness(defined), "completeness")

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,12 +50,16 @@ class Authority:
         return cls(key, certificate)
 
     def issue(
-        self, path: Path, name: str, group: str | None = None, *, server: bool = False
-    ) -> None:
-        """Write a key and its certificate, for a server on this machine or for a client."""
+        self, path: Path, name: str, group: str | None = None, *, server: bool = False,
+        addresses: Sequence[str] = ("127.0.0.1",), names: Sequence[str] = ("localhost",),
+    ) -> None:  # fmt: skip
+        """Write a key and its certificate, for a server at these addresses or for a client."""
         key = write_key_pair(path)
         purpose = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
-        places = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+        places = [
+            *(x509.IPAddress(ipaddress.ip_address(address)) for address in addresses),
+            *(x509.DNSName(item) for item in names),
+        ]
         signer = self.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
         certificate = (
             _begin(_name(name, group), self.certificate.subject, key.public_key())

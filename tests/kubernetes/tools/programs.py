@@ -60,18 +60,23 @@ HELM = GoProgram(
     "helm", "helm.sh/helm/v3/cmd/helm", _HELM_MODULE, "helm", _HELM_STAMPS, _SETTINGS
 )  # fmt: skip
 
+KUBELET = _kubernetes("kubelet")
+PROXY = _kubernetes("kube-proxy")
+
+_SERVERS = (ETCD, API_SERVER, CONTROLLERS, SCHEDULER)
+BY_HAND = {"tests/cluster": (*_SERVERS, KUBELET, PROXY, KUBECTL, HELM)}
+"""What folders of tests need that run only when somebody names them."""
 NEEDED = {
-    "tests/kubernetes": (ETCD, API_SERVER, CONTROLLERS, SCHEDULER, KUBECTL, KWOK),
+    "tests/kubernetes": (*_SERVERS, KUBECTL, KWOK),
     "tests/helm": (ETCD, API_SERVER, HELM),
 }
 """What the tests of a folder need."""
 
 
 def list_programs(*folders: str) -> list[GoProgram]:
-    """Return the programs that the tests of folders need; of all of them if none is named."""
-    needed = {
-        program.locate(): program for folder in folders or NEEDED for program in NEEDED[folder]
-    }
+    """Return what the tests of folders need; of all that `NEEDED` names if no folder is named."""
+    sets = NEEDED | BY_HAND
+    needed = {program.locate(): program for folder in folders or NEEDED for program in sets[folder]}
     return list(needed.values())
 
 
@@ -82,7 +87,7 @@ def are_there(*folders: str) -> bool:
 
 def main(*folders: str) -> int:
     """Build what is missing; return the exit code."""
-    if unknown := set(folders) - NEEDED.keys():
+    if unknown := set(folders) - NEEDED.keys() - BY_HAND.keys():
         print(f"No tests are in {min(unknown)!r}: name {' or '.join(NEEDED)}.", file=sys.stderr)
         return 2
     if find_go() is None and not are_there(*folders):

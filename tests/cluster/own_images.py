@@ -1,0 +1,51 @@
+"""The platform's own images, as `make images` left them in the store of what has built them."""
+
+import shutil
+from pathlib import Path
+
+from tests.cluster.containers import Containerd
+from tests.cluster.network import run
+
+NAMES = ("skerry-hub", "skerry-services", "skerry-analysis")
+REGISTRY = "localhost"
+_BUILDERS = ("buildah", "podman", "docker")
+
+
+def find_tag(name: str) -> str:
+    """Return the tag of the newest image of this name.
+
+    Raises
+    ------
+    RuntimeError
+        If there is none.
+    """
+    asked = run(_find_builder(), "images", "--format", "{{.Name}} {{.Tag}}")
+    tags = [line.split()[1] for line in asked.splitlines() if line.split()[0].endswith(f"/{name}")]
+    if not tags:
+        raise RuntimeError(f"There is no image {name}: make images")
+    return tags[0]
+
+
+def import_image(containerd: Containerd, folder: Path, name: str) -> str:
+    """Bring an image to a node, under the name by which the chart asks for it; return its digest.
+
+    The digest is that of the image on the node: what another registry would show is another.
+    """
+    whole = f"{REGISTRY}/{name}:{find_tag(name)}"
+    archive = folder / f"{name}.tar"
+    builder = _find_builder()
+    if builder == "docker":
+        run("docker", "save", "--output", str(archive), whole)
+    else:
+        run(builder, "push", "--quiet", whole, f"docker-archive:{archive}:{whole}")  # not packed
+    try:
+        return containerd.take_image(archive, whole)
+    finally:
+        archive.unlink()
+
+
+def _find_builder() -> str:
+    for name in _BUILDERS:
+        if shutil.which(name) is not None:
+            return name
+    raise RuntimeError("Neither buildah, podman nor docker is here: apt-get install buildah")

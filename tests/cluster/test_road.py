@@ -1,0 +1,181 @@
+"""The whole road on a real node: from the login page to a tile of a product, by the chart alone."""
+
+import io
+import json
+import math
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+from tests.cluster.installation import ATTEMPTS, Installation
+from tests.cluster.node import RealNode
+from tests.cluster.person import Person
+from tests.integration.production.stage import approve_as_seen, history, make_notebook
+from tests.platform_process import wait_until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
+
+_RUN_S = 300.0
+_GATE = "/tmp/gate"
+_IMPORT = "import skerry; print(skerry.__version__); print([item for item in skerry.search()])"
+_CLUSTER = """\
+import skerry
+with skerry.cluster(workers=1) as client:
+    print(client.submit(sum, range(10)).result(timeout=200))
+"""
+
+
+class Work:
+    """Runs of one job, whose notebook publishes a small product."""
+
+    def __init__(self, platform: Installation, person: Person) -> None:
+        self.platform = platform
+        self.person = person
+        notebook = {"name": "field", "notebook": make_notebook()}
+        self.release = person.ask("POST", "/production/releases", json=notebook)
+        path = f"/production/releases/{self.release['id']}/approve"
+        person.ask("POST", path, json=approve_as_seen(self.release))
+        order = {"name": "field", "release": self.release["id"], "policy": {"review": "none"}}
+        person.ask("POST", "/production/jobs", json=order)
+        self._minute = 0
+
+    def start(self, gate: str = "") -> str:
+        """Start a run with a data time of its own; return its id."""
+        self._minute += 1
+        parameters = {"minute": self._minute, "gate": gate}
+        run = self.person.ask(
+            "POST", "/production/jobs/field/runs", json={"parameters": parameters}
+        )
+        return str(run["id"])
+
+    def start_at_gate(self) -> tuple[str, str]:
+        """Start a run; return its id and its pod when its notebook waits at the gate."""
+        run = self.start(_GATE)
+        wait_until(lambda: "the gate is" in self.log(run), _RUN_S, "it waits", self.explain)
+        [pod] = [
+            pod["metadata"]["name"] for pod in self.platform.list_pods("--namespace", ATTEMPTS)
+            if pod["status"]["phase"] == "Running"
+        ]  # fmt: skip
+        return run, pod
+
+    def open_gate(self, pod: str) -> None:
+        """Let a notebook go on."""
+        self.platform.kubectl("--namespace", ATTEMPTS, "exec", pod, "--", "touch", _GATE)
+
+    def show(self, run: str) -> dict[str, Any]:
+        """Return a run."""
+        result: dict[str, Any] = self.person.ask("GET", f"/production/runs/{run}")
+        return result
+
+    def log(self, run: str) -> str:
+        """Return the log of its first attempt."""
+        return self.person.send("GET", f"/production/runs/{run}/log?epoch=1").text
+
+    def wait_for_end(self, run: str) -> dict[str, Any]:
+        """Wait until a run has ended well or badly; return it."""
+        wait_until(
+            lambda: self.show(run)["status"] in ("succeeded", "failed"), _RUN_S, "it ends",
+            lambda: f"{json.dumps(self.show(run), indent=1)}\n{self.log(run)}\n{self.explain()}",
+        )  # fmt: skip
+        return self.show(run)
+
+    def check_published_once(self, run: str) -> dict[str, Any]:
+        """Assert that exactly one item came of a run; return it."""
+        [product] = self.show(run)["outputs"]
+        found = self.person.ask("GET", "/stac/search?limit=1000")["features"]
+        [item] = [item for item in found if item["properties"].get("skerry:run") == run]
+        assert item["properties"]["skerry:digest"] == product["digest"]
+        return dict(item)
+
+    def explain(self) -> str:
+        """Return what the cluster says."""
+        words = ("--namespace", ATTEMPTS, "get", "events", "--sort-by=.lastTimestamp")
+        return f"{self.platform.kubectl(*words, check=False)}\n{self.platform.explain()}"
+
+
+@pytest.fixture(scope="module")
+def work(platform: Installation, owner: Person) -> Work:
+    return Work(platform, owner)
+
+
+def test_every_pod_is_ready(platform: Installation) -> None:
+    print(platform.kubectl("get", "pods", "--all-namespaces", "--output=wide"))
+    states = {
+        pod["metadata"]["name"]: container["ready"]
+        for pod in platform.list_pods("--field-selector=status.phase=Running")
+        for container in pod["status"]["containerStatuses"]
+    }
+    assert all(states.values()), states
+    parts = ("api", "maps", "dashboards", "worker", "database", "objects")
+    for part in parts:
+        assert any(name.startswith(f"skerry-{part}-") for name in states), part
+
+
+def test_nobody_gets_in_without_login(platform: Installation) -> None:
+    with httpx.Client(base_url=platform.url, trust_env=False) as stranger:
+        assert stranger.get("/services/api/production/runs").status_code == 401
+        assert stranger.get("/hub/api/users").status_code == 403
+        assert stranger.get("/services/api/stac").is_success
+
+
+def test_a_kernel_imports_skerry_and_searches(owner: Person) -> None:
+    version, found = owner.run_code(_IMPORT).splitlines()
+    assert version
+    assert found.startswith("[")
+
+
+def test_a_kernel_uses_a_dask_cluster(owner: Person) -> None:
+    assert owner.run_code(_CLUSTER).strip() == "45"
+
+
+def test_a_run_is_a_job_in_the_namespace_of_attempts(work: Work) -> None:
+    run, pod = work.start_at_gate()
+    [seen] = work.platform.list_pods("--namespace", ATTEMPTS)
+    assert seen["metadata"]["name"] == pod
+    digest = work.platform.values["images"]["analysis"]["digest"]
+    assert seen["spec"]["containers"][0]["image"].endswith(f"@{digest}")
+    work.open_gate(pod)
+    assert history(work.wait_for_end(run)) == [(1, "published", None)]
+    work.check_published_once(run)
+
+
+def test_a_product_is_on_the_map(work: Work) -> None:
+    run = work.start()
+    assert work.wait_for_end(run)["status"] == "succeeded"
+    item = work.check_published_once(run)
+    west, south, east, north = item["bbox"]
+    x, y = _find_tile((west + east) / 2, (south + north) / 2, 15)
+    place = f"/services/maps/tiles/{item['collection']}/{item['id']}/field/15/{x}/{y}.png"
+    answer = work.person.send("GET", place)
+    assert answer.is_success, answer.text
+    drawn = np.asarray(Image.open(io.BytesIO(answer.content)).convert("RGBA"))
+    assert (drawn[..., 3] > 0).any()
+    assert httpx.get(f"{work.person.url}{place}", trust_env=False).status_code in (401, 404)
+
+
+def test_a_worker_pod_that_is_killed_during_a_run(work: Work) -> None:
+    run, pod = work.start_at_gate()
+    words = ("delete", "pod", "skerry-worker-0", "--grace-period=0", "--force")
+    work.platform.kubectl(*words)
+    work.open_gate(pod)
+    assert history(work.wait_for_end(run)) == [(1, "published", None)]
+    work.check_published_once(run)
+
+
+def test_a_kubelet_that_is_killed_during_a_run(work: Work, node: RealNode) -> None:
+    run, pod = work.start_at_gate()
+    work.open_gate(pod)
+    node.stop_kubelet()
+    node.start_kubelet()
+    ended = work.wait_for_end(run)
+    assert ended["status"] == "succeeded"
+    work.check_published_once(run)
+
+
+def _find_tile(longitude: float, latitude: float, zoom: int) -> tuple[int, int]:
+    """Return column and row of the tile of the web's map that holds a place."""
+    across = (longitude + 180) / 360
+    down = (1 - math.asinh(math.tan(math.radians(latitude))) / math.pi) / 2
+    return int(across * 2**zoom), int(down * 2**zoom)
