@@ -8,8 +8,10 @@ from tests.helm.reachability import End, Network
 from tests.helm.rendering import ADDED, CHART, DIGEST, NAMESPACE, Chart, find, list_pods
 
 from skerry.core.cluster_hub_settings import ClusterHubSettings
+from skerry.core.settings import WorkerSettings
 from skerry.core.trusted_issuers import TRUSTED_VARIABLE, TrustedIssuers
 from skerry.production.executors import kubernetes
+from skerry.production.executors.kubernetes.settings import JobSettings
 
 pytestmark = pytest.mark.kubernetes
 
@@ -88,6 +90,30 @@ def test_the_worker_may_do_what_its_executor_needs_and_no_more(chart: Chart) -> 
     ]
     assert binding["metadata"]["namespace"] == "skerry-attempts"
     assert [subject["name"] for subject in binding["subjects"]] == ["skerry-worker"]
+
+
+def test_the_worker_can_read_where_attempts_run(
+    chart: Chart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = f"registry.example/analysis@sha256:{'7' * 64}"
+    images = [{"name": "last", "title": "Last", "image": earlier, "environment": "sha256:1"}]
+    objects = chart.render(
+        "production", servers={"images": images}, certificates={"configMap": "our-ca"}
+    )
+    worker = find(objects, "StatefulSet", "skerry-worker")
+    [container] = worker["spec"]["template"]["spec"]["containers"]
+    for variable in container["env"]:
+        if "value" in variable:
+            monkeypatch.setenv(variable["name"], variable["value"])
+    jobs = JobSettings.from_environment()
+    assert jobs.namespace == "skerry-attempts"
+    assert jobs.image == f"registry.example.org/skerry/skerry-analysis@{DIGEST}"
+    assert jobs.images == {"sha256:1": earlier}
+    assert (jobs.pull, jobs.account) == ("IfNotPresent", "skerry-attempt")
+    assert (jobs.priority, jobs.certificates) == ("skerry-production", "our-ca")
+    settings = WorkerSettings.from_environment()
+    assert (settings.executor, settings.runs, settings.all_runs) == ("kubernetes", 50, None)
+    assert settings.memory == 4_000_000_000
 
 
 def test_replicas_are_chosen_by_load_where_the_values_say_so(chart: Chart) -> None:
