@@ -111,46 +111,59 @@ def find_container(objects: list[dict[str, Any]], kind: str, name: str) -> dict[
     return container
 
 
+class Parts:
+    """The parts that run, and what their probes are answered."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+        self._addresses: dict[tuple[str, str], str] = {}
+
+    def add(self, part: str, container: dict[str, Any], port: str) -> None:
+        """Note a part that has been started."""
+        for probe in ("readiness", "liveness"):
+            path = container[f"{probe}Probe"]["httpGet"]["path"]
+            self._addresses[part, probe] = f"http://127.0.0.1:{port}{path}"
+
+    def ask(self, part: str, probe: str) -> httpx.Response | None:
+        """Return the answer to a probe, None if there is none."""
+        try:
+            return self._client.get(self._addresses[part, probe])
+        except httpx.TransportError:
+            return None
+
+    def wait_for(self, part: str, status: int) -> httpx.Response:
+        """Return the first answer to the readiness probe that has a status."""
+        answers: list[httpx.Response] = []
+
+        def is_answered() -> bool:
+            answer = self.ask(part, "readiness")
+            answers[:] = [answer] if answer is not None else []
+            return answer is not None and answer.status_code == status
+
+        wait_until(is_answered, _LIMIT_S, f"{part} answers {status}", every_s=0.2)
+        return answers[0]
+
+
 def test_parts_begin_when_the_migrations_have_ended(chart: Chart, cluster: Cluster) -> None:
     objects = chart.render("trial")
     with ExitStack() as stack, httpx.Client(trust_env=False, verify=NO_CERTIFICATES) as client:
-        addresses = {}
+        parts = Parts(client)
         for part, kind in _KINDS.items():
             container = find_container(objects, kind, f"skerry-{part}")
             process, variables = cluster.start(container)
             stack.callback(process.wait)
             stack.callback(process.kill)
-            port = variables["SKERRY_SERVICE_PORT"]
-            paths = {name: container[f"{name}Probe"]["httpGet"]["path"]
-                     for name in ("readiness", "liveness")}  # fmt: skip
-            addresses[part] = {name: f"http://127.0.0.1:{port}{path}"
-                               for name, path in paths.items()}  # fmt: skip
-
-        def ask(part: str, probe: str) -> httpx.Response | None:
-            try:
-                return client.get(addresses[part][probe])
-            except httpx.TransportError:
-                return None
-
-        def is_answered(part: str, probe: str, status: int) -> bool:
-            answer = ask(part, probe)
-            return answer is not None and answer.status_code == status
+            parts.add(part, container, variables["SKERRY_SERVICE_PORT"])
 
         for part in ("api", "maps", "worker"):
-            wait_until(
-                lambda part=part: is_answered(part, "readiness", 503),
-                _LIMIT_S, f"{part} waits", every_s=0.2,
-            )  # fmt: skip
-            answer = ask(part, "readiness")
-            assert answer is not None
-            assert answer.json()["missing"]["database"] == "The database has no tables yet."
-            assert is_answered(part, "liveness", 200), "it is not restarted"
+            missing = parts.wait_for(part, 503).json()["missing"]
+            assert missing["database"] == "The database has no tables yet."
+            lives = parts.ask(part, "liveness")
+            assert lives is not None
+            assert lives.status_code == 200, "it is not restarted"
 
         migrations = find_container(objects, "Job", "skerry-migrations-1")
         process, _ = cluster.start(migrations)
         assert process.wait(_LIMIT_S) == 0, cluster.read_log("migrations")
         for part in _KINDS:
-            wait_until(
-                lambda part=part: is_answered(part, "readiness", 200),
-                _LIMIT_S, f"{part} is ready", every_s=0.2,
-            )  # fmt: skip
+            parts.wait_for(part, 200)
