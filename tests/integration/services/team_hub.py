@@ -54,9 +54,10 @@ class TeamHub:
 
 @contextmanager
 def serve_team_hub(folder: Path) -> Iterator[TeamHub]:
-    """Run the hub in a folder until the block ends."""
+    """Run the hub in a folder until the block ends; each person has a host of their own there."""
     settings = write_settings(folder)
-    variables = {"SKERRY_HUB_SETTINGS": str(folder / "hub.json")} | describe_team()
+    variables = {"SKERRY_HUB_SETTINGS": str(folder / "hub.json")}
+    variables |= describe_team(domain="people.localhost")
     log = folder / "hub.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -78,9 +79,18 @@ def serve_team_hub(folder: Path) -> Iterator[TeamHub]:
         process.wait(30)
 
 
-def describe_team() -> dict[str, str]:
-    """Return the variables from which the hub's configuration learns who is there."""
-    team = {"groups": GROUPS, "roles": ROLES, "people": PEOPLE, "desk": _DESK, "twin": TWIN}
+def describe_team(domain: str = "") -> dict[str, str]:
+    """Return the variables from which the hub's configuration learns who is there.
+
+    Parameters
+    ----------
+    domain
+        The domain below which each person has a host; empty if all share one.
+    """
+    team = {
+        "groups": GROUPS, "roles": ROLES, "people": PEOPLE, "desk": _DESK, "twin": TWIN,
+        "domain": domain,
+    }  # fmt: skip
     base = Path(skerry.__file__).parent / "hub" / "jupyterhub_config.py"
     return {"TEAM": json.dumps(team), "TEAM_BASE": str(base)}
 

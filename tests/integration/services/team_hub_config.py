@@ -3,10 +3,15 @@
 import json
 import os
 
+from skerry.hub.kubernetes.addresses import name_hosts
+
 config = get_config()  # type: ignore[name-defined]  # noqa: F821 - JupyterHub defines it here
 load_subconfig(os.environ["TEAM_BASE"])  # type: ignore[name-defined]  # noqa: F821
 
 team = json.loads(os.environ["TEAM"])
+if team["domain"]:
+    config.JupyterHub.subdomain_host = config.JupyterHub.public_url.rstrip("/")
+    config.JupyterHub.subdomain_hook = name_hosts(team["domain"])
 for group, members in team["groups"].items():
     config.JupyterHub.load_groups[group] = {"users": members}
 for role in config.JupyterHub.load_roles:
