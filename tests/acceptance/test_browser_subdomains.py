@@ -46,6 +46,7 @@ class Site:
     domain: str
     hub_api: str
     context: BrowserContext
+    log: Path
 
     @property
     def hub(self) -> str:
@@ -69,6 +70,12 @@ class Site:
         )  # fmt: skip
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
+
+    def is_ready(self, name: str) -> bool:
+        """Return whether a person's server has started."""
+        servers = self.ask("GET", f"users/{name}")["servers"]
+        assert servers, f"the start has failed: {self.log.read_text()[-4000:]}"
+        return bool(servers[""]["ready"])
 
     def open(self, url: str) -> Page:
         """Open a page in the visitor's browser."""
@@ -109,7 +116,7 @@ def site(
         stack.callback(browser.close)
         context = browser.new_context(viewport=SIZE, ignore_https_errors=True)
         context.set_default_timeout(60_000)
-        site = Site(port, request.param, f"{hub_url}/hub/api", context)
+        site = Site(port, request.param, f"{hub_url}/hub/api", context, folder / "hub.log")
         _start(site)
         yield site
 
@@ -159,12 +166,11 @@ def _serve_hub(
 
 def _start(site: Site) -> None:
     """Log the visitor in, everywhere where they have a session, and start all servers."""
-    for name in (STRANGER, VISITOR, OTHER):
+    for name in (STRANGER, VISITOR, OTHER):  # one after another: a free port may be taken
         site.ask("POST", f"users/{name}/server", json={})
-    for name in (STRANGER, VISITOR, OTHER):
         wait_until(
-            lambda name=name: site.ask("GET", f"users/{name}")["servers"][""]["ready"],
-            120, f"the server of {name} is ready",
+            lambda name=name: site.is_ready(name), 180, f"the server of {name} is ready",
+            lambda: site.log.read_text()[-4000:],
         )  # fmt: skip
     page = site.open(f"{site.hub}/hub/login?next=/hub/home")
     page.get_by_label("Username").fill(VISITOR)
