@@ -30,7 +30,7 @@ from skerry.core.settings import ServiceSettings
 from skerry.services.api import create_api
 from skerry.storage.layout import DataFolder
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(600)]
 
 PASSWORD = "a long password of everybody"
 STRANGER, VISITOR, OTHER = "ann", "bob", "zoe"

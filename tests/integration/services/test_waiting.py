@@ -18,7 +18,7 @@ from skerry.storage.layout import DataFolder
 from skerry.storage.migrate import upgrade
 from skerry.storage.platform_mark import claim_store
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 _LIMIT_S = 120.0
 

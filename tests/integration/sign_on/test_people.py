@@ -18,6 +18,8 @@ from tests.stac_documents import make_collection
 from skerry.core.scopes import REVIEWER, SCIENTIST, Scope
 from skerry.production.tokens import TokenMinter
 
+pytestmark = pytest.mark.long
+
 NewBrowser = Callable[[], Browser]
 
 
