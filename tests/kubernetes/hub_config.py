@@ -32,7 +32,7 @@ config.JupyterHub.services = [{"name": "desk", "api_token": team["desk"]}]
 config.JupyterHub.load_roles = [
     {
         "name": "desk",
-        "scopes": ["tokens", "read:users", "servers", "groups"],
+        "scopes": ["tokens", "read:users", "servers", "read:services", "read:roles"],
         "services": ["desk"],
     }
 ]

@@ -3,6 +3,7 @@
 import html
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -158,6 +159,14 @@ def test_the_page_offers_a_person_what_their_groups_may_choose(hub: ClusterHub) 
     shown = hub.log_in("eve").open("/hub/spawn").text
     assert "GPU" not in shown
     assert "2 processors" in shown
+
+
+def test_the_culler_sees_all_servers_and_may_end_them_and_nothing_else(hub: ClusterHub) -> None:
+    asked = re.compile(r"JupyterHub log:\d+\] (\d+) GET /hub/api/users.*\(idle-culler@")
+    wait_until(lambda: bool(asked.search(hub.log.read_text())), 60, "the culler asks", hub.explain)
+    assert {found.group(1) for found in asked.finditer(hub.log.read_text())} == {"200"}
+    roles = hub.ask("GET", "services/idle-culler").json()["roles"]
+    assert roles == ["skerry-idle-culler"]
 
 
 def test_the_hub_reads_no_secret_of_its_namespace(hub: ClusterHub) -> None:
