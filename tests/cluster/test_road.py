@@ -53,12 +53,17 @@ class Work:
     def start_at_gate(self) -> tuple[str, str]:
         """Start a run; return its id and its pod when its notebook waits at the gate."""
         run = self.start(_GATE)
-        wait_until(lambda: "the gate is" in self.log(run), _RUN_S, "it waits", self.explain)
+        wait_until(lambda: self._is_at_gate(run), _RUN_S, "it waits", self.explain)
         [pod] = [
             pod["metadata"]["name"] for pod in self.platform.list_pods("--namespace", ATTEMPTS)
             if pod["status"]["phase"] == "Running"
         ]  # fmt: skip
         return run, pod
+
+    def _is_at_gate(self, run: str) -> bool:
+        seen = self.show(run)
+        assert seen["status"] != "failed", seen["detail"]
+        return "the gate is" in self.log(run)
 
     def open_gate(self, pod: str) -> None:
         """Let a notebook go on."""
