@@ -61,7 +61,7 @@ def explain_refusal(taken: Share, asked: Share, rules: DaskRules) -> str:
     if total.clusters > rules.clusters_per_user:
         return (
             f"You have {taken.clusters} Dask clusters, and {rules.clusters_per_user} is the limit. "
-            "Close one first: skerry.cluster() finds yours."
+            "Close one first: the Dask panel of JupyterLab shows them."
         )
     if total.cores > rules.cores_per_user:
         return _word_refusal(
