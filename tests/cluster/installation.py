@@ -6,7 +6,7 @@ import subprocess
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ RELEASE = "skerry"
 _LIMIT_S = 600
 
 
-@dataclass(frozen=True)
+@dataclass
 class Installation:
     """The chart on a cluster.
 
@@ -41,6 +41,7 @@ class Installation:
     chart: Chart
     values: Mapping[str, Any]
     port: int
+    _door: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
@@ -94,16 +95,25 @@ class Installation:
     @contextmanager
     def opened(self) -> Iterator[str]:
         """Lead the public address there while the block lasts, as the chart's notes say."""
-        command = self._command("port-forward", "service/proxy-public", f"{self.port}:80")
-        process = subprocess.Popen(
-            command, env=self._environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        self.open_door()
         try:
-            wait_until(self._answers, 60, "the hub answers", self.explain)
             yield self.url
         finally:
-            process.terminate()
-            process.wait(10)
+            self._close_door()
+
+    def open_door(self) -> None:
+        """Open the door, or open it again: what leads there ends with the node's kubelet."""
+        self._close_door()
+        command = self._command("port-forward", "service/proxy-public", f"{self.port}:80")
+        self._door = subprocess.Popen(
+            command, env=self._environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        wait_until(self._answers, 60, "the hub answers", self.explain)
+
+    def _close_door(self) -> None:
+        if self._door is not None:
+            self._door.terminate()
+            self._door.wait(10)
 
     def explain(self) -> str:
         """Return what is not ready, and what the cluster says to it."""

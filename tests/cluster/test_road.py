@@ -174,6 +174,7 @@ def test_a_kubelet_that_is_killed_during_a_run(work: Work, node: RealNode) -> No
     work.open_gate(pod)
     node.stop_kubelet()
     node.start_kubelet()
+    work.platform.open_door()
     ended = work.wait_for_end(run)
     assert ended["status"] == "succeeded"
     work.check_published_once(run)
