@@ -75,7 +75,9 @@ def _set_clusters(config: Any, settings: ClusterHubSettings) -> None:
     clusters.image = settings.images[0].image
     clusters.scheduler_cmd = [*_DASK, "scheduler"]
     clusters.worker_cmd = [*_DASK, "worker"]
+    inside = {"SKERRY_INTERNAL_URL": settings.internal_url} if settings.internal_url else {}
     clusters.environment = {
+        **inside,
         "DASK_DISTRIBUTED__ADMIN__LOG_FORMAT": LOG_FORMAT,
         "DASK_TEMPORARY_DIRECTORY": "/tmp",  # noqa: S108  (the pod's own)
         "HOME": "/tmp",  # noqa: S108

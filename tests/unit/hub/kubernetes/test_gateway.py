@@ -72,6 +72,9 @@ def test_pods_of_clusters_fulfil_the_restricted_standard(config: Any, is_worker:
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert "hostNetwork" not in pod
+    variables = {one["name"]: one.get("value") for one in pod["containers"][0]["env"]}
+    assert variables["SKERRY_URL"] == "https://skerry.example"
+    assert variables["SKERRY_INTERNAL_URL"] == "http://inside.skerry.svc"
     assert pod["priorityClassName"] == "skerry-interactive"
     [container] = pod["containers"]
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
