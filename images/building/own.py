@@ -97,7 +97,7 @@ def fetch_lock(repository: str, commit: str, folder: Path) -> tuple[str, str]:
     if shown.returncode:
         raise RefusedError(
             "The repository has no requirements.lock. Make it with 'uv pip compile"
-            " --generate-hashes --no-emit-index-url -c LOCK_OF_SKERRY -o requirements.lock', or"
+            " --python-version 3.13 --generate-hashes -c LOCK_OF_SKERRY -o requirements.lock', or"
             " 'uv export --no-emit-project -o requirements.lock', and commit it."
         )
     return found, shown.stdout
