@@ -24,6 +24,7 @@ from tests.kubernetes.server import KubernetesServer, serve_kubernetes
 from tests.kubernetes.worker_account import close_all, prepare_namespace, use_cluster
 from tests.unit.production.executors.contract import LONG, SUCCEED, write_order
 
+from skerry.core.errors import UnavailableError
 from skerry.core.ids import new_id
 from skerry.production.executors.kubernetes.cluster import Cluster
 from skerry.production.executors.kubernetes.executor import KubernetesExecutor
@@ -110,7 +111,12 @@ def _carry_out_all(executor: KubernetesExecutor, count: int, figures: Figures) -
     ended = threading.Event()
 
     def carry_out_one(name: AttemptName) -> AttemptState:
-        executor.start_or_attach(name, write_order(SUCCEED), LONG)
+        while True:
+            try:
+                executor.start_or_attach(name, write_order(SUCCEED), LONG)
+                break
+            except UnavailableError:  # more at once than there are connections: as a worker does
+                time.sleep(1)
         started.wait()
         while not (state := executor.poll(name)).is_over:
             executor.wait(name, _POLL_S)
@@ -122,10 +128,10 @@ def _carry_out_all(executor: KubernetesExecutor, count: int, figures: Figures) -
         states = [threads.submit(carry_out_one, AttemptName(new_id(), 1)) for _ in range(count)]
         started.wait()
         begin, before = time.monotonic(), figures.requests.copy()
+        figures.memory = psutil.Process().memory_info().rss
         ended.wait()
         figures.at_work_s = time.monotonic() - begin
         figures.while_at_work = figures.requests - before
-        figures.memory = psutil.Process().memory_info().rss
         figures.states = Counter(item.result() for item in states)
 
 

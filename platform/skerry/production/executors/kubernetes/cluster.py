@@ -99,8 +99,12 @@ class Cluster:
         }
         self._watches: dict[type[Job | Pod], httpx2.Response] = {}
         self._turn = threading.Lock()
+        parameters = client_adapter.ConnectionParams(trust_env=False)
         self._client = Client(chosen, namespace=namespace, trust_env=False)
-        self._http = client_adapter.Client(chosen, client_adapter.ConnectionParams(trust_env=False))
+        self._http = client_adapter.Client(chosen, parameters)
+        # connections of their own: however many attempts are asked about, the watches go on
+        self._lists = Client(chosen, namespace=namespace, trust_env=False)
+        self._streams = client_adapter.Client(chosen, parameters)
 
     def create_job(self, job: Job) -> Job | None:
         """Create a Job; None if there is one of its name."""
@@ -137,7 +141,7 @@ class Cluster:
     def list_all[Kind: (Job, Pod)](self, kind: type[Kind]) -> tuple[list[Kind], str]:
         """Return all Jobs, or all pods, of attempts, and from where on a watch goes on."""
         with _asking():
-            found = self._client.list(kind, labels={**LABELS}, chunk_size=_PAGE)
+            found = self._lists.list(kind, labels={**LABELS}, chunk_size=_PAGE)
             return list(found), found.resourceVersion
 
     def check(self) -> None:
@@ -164,7 +168,7 @@ class Cluster:
         timeout = httpx2.Timeout(_LATE_S, read=time_s + _LATE_S)
         with (
             _translated(),
-            self._http.stream("GET", self._paths[kind], params=asked, timeout=timeout) as answer,
+            self._streams.stream("GET", self._paths[kind], params=asked, timeout=timeout) as answer,
             self._kept(kind, answer),
         ):
             if not answer.is_success:
@@ -251,8 +255,8 @@ class Cluster:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
-        self._http.close()
+        for connections in (self._client, self._http, self._lists, self._streams):
+            connections.close()
 
 
 @contextmanager
