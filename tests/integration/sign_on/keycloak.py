@@ -68,7 +68,9 @@ class Keycloak:
 
     def make_realm(self, callback: str, after_logout: str) -> None:
         """Make the realm: two clients, three groups, two people."""
-        self.ask("POST", "", {"realm": REALM, "enabled": True, "accessTokenLifespan": 2})
+        self.ask("POST", "", {
+            "realm": REALM, "enabled": True, "accessTokenLifespan": 2, "editUsernameAllowed": True,
+        })  # fmt: skip
         web = {
             "clientId": CLIENT, "secret": self.secret, "redirectUris": [callback],
             "attributes": {"post.logout.redirect.uris": after_logout},
@@ -123,7 +125,8 @@ class Keycloak:
 
     def change_person(self, person: str, **facts: Any) -> None:
         """Change facts about somebody."""
-        self.ask("PUT", f"/{REALM}/users/{person}", facts)
+        known = self.ask("GET", f"/{REALM}/users/{person}")
+        self.ask("PUT", f"/{REALM}/users/{person}", known | facts)
 
     def rotate_keys(self) -> None:
         """Let the realm sign with a new key; the old one is shown still."""
@@ -186,6 +189,7 @@ def serve_keycloak(callback: str, after_logout: str) -> Iterator[Keycloak]:
     try:
         wait_until(answers, 240, "Keycloak answers", lambda: log.read_text()[-3000:])
         server.make_realm(callback, after_logout)
+        server.give_machine_token()  # the first token takes a cold server many seconds
         yield server
     finally:
         os.killpg(process.pid, signal.SIGTERM)

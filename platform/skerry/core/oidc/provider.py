@@ -21,6 +21,7 @@ from skerry.core.errors import UnavailableError
 _LARGEST = 1 << 20
 _CONNECT_WITHIN_S = 5.0
 _ANSWER_WITHIN_S = 10.0
+_TIMES = httpx.Timeout(_ANSWER_WITHIN_S, connect=_CONNECT_WITHIN_S)
 _FRESH_S = 3600.0
 _LATER = (408, 429)
 
@@ -130,7 +131,7 @@ async def ask_json(
         async with (
             asyncio.timeout(_ANSWER_WITHIN_S),
             httpx.AsyncClient(
-                timeout=_CONNECT_WITHIN_S, trust_env=trust_env, verify=_read_certificates()
+                timeout=_TIMES, trust_env=trust_env, verify=_read_certificates()
             ) as client,
             client.stream(method, url, headers=sent, data=form) as answer,
         ):
