@@ -8,13 +8,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import psutil
 import yaml
 from tests.cluster_hub import describe_hub
 from tests.kubernetes.node import patch_object
@@ -154,6 +155,7 @@ def serve_cluster_hub(kubernetes: KubernetesServer, namespace: str, folder: Path
         f"http://127.0.0.1:{free_port()}", free_port(), folder / "hub.log",
     )  # fmt: skip
     variables = _prepare(hub, folder)
+    public = hub.url.replace("skerry.localhost", "127.0.0.1")  # the proxy, with its routes
     with hub.log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "jupyterhub", "-f", str(_CONFIGURATION)],
@@ -162,12 +164,25 @@ def serve_cluster_hub(kubernetes: KubernetesServer, namespace: str, folder: Path
         )  # fmt: skip
     try:
         wait_until(
-            lambda: _answers(hub.hub_url, process, hub.explain), 120, "the hub answers", hub.explain
+            lambda: _answers((hub.hub_url, public), process, hub.explain),
+            120,
+            "the hub answers",
+            hub.explain,
         )
         yield hub
     finally:
         process.terminate()
         process.wait(30)
+        _end_proxy(folder / "proxy.pid")
+
+
+def _end_proxy(record: Path) -> None:
+    """End the proxy, which a hub that leaves servers at work leaves, too."""
+    if record.is_file():
+        with suppress(psutil.NoSuchProcess):
+            proxy = psutil.Process(int(record.read_text()))
+            proxy.kill()
+            proxy.wait(10)
 
 
 def _prepare(hub: ClusterHub, folder: Path) -> dict[str, str]:
@@ -231,9 +246,11 @@ def _bind(hub: ClusterHub, rules: list[dict[str, Any]]) -> None:
     )
 
 
-def _answers(url: str, process: subprocess.Popen[bytes], explain: Callable[[], str]) -> bool:
+def _answers(
+    urls: tuple[str, ...], process: subprocess.Popen[bytes], explain: Callable[[], str]
+) -> bool:
     assert process.poll() is None, explain()
     try:
-        return httpx.get(f"{url}/hub/health", trust_env=False).is_success
+        return all(httpx.get(f"{url}/hub/health", trust_env=False).is_success for url in urls)
     except httpx.TransportError:
         return False
