@@ -111,18 +111,25 @@ def _carry_out_all(executor: KubernetesExecutor, count: int, figures: Figures) -
     ended = threading.Event()
 
     def carry_out_one(name: AttemptName) -> AttemptState:
-        while True:
-            try:
-                executor.start_or_attach(name, write_order(SUCCEED), LONG)
-                break
-            except UnavailableError:  # more at once than there are connections: as a worker does
-                time.sleep(1)
+        try:
+            start(name)
+        except BaseException:
+            started.abort()  # nobody waits for it
+            raise
         started.wait()
         while not (state := executor.poll(name)).is_over:
             executor.wait(name, _POLL_S)
         ended.set()
         executor.forget(name)
         return state
+
+    def start(name: AttemptName) -> None:
+        while True:
+            try:
+                executor.start_or_attach(name, write_order(SUCCEED), LONG)
+                break
+            except UnavailableError:  # more at once than there are connections: as a worker does
+                time.sleep(1)
 
     with ThreadPoolExecutor(count) as threads:
         states = [threads.submit(carry_out_one, AttemptName(new_id(), 1)) for _ in range(count)]
