@@ -1,13 +1,18 @@
 """The settings of a worker say where attempts run, and wrong ones are refused in plain words."""
 
+import threading
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from lightkube import KubeConfig
 
 from skerry.cli.variables import check_variables
-from skerry.core.errors import InvalidInputError
+from skerry.core.errors import InvalidInputError, UnavailableError
 from skerry.core.settings import WorkerSettings, read_internal_url
 from skerry.production.executors.choosing import check_executor, open_executor
+from skerry.production.executors.kubernetes.cluster import Cluster
 from skerry.production.executors.kubernetes.executor import KubernetesExecutor
 from skerry.production.executors.kubernetes.settings import JobSettings
 from skerry.production.executors.local import LocalExecutor
@@ -120,3 +125,31 @@ def test_runs_reach_the_platform_at_its_internal_address(monkeypatch: pytest.Mon
     monkeypatch.setenv("SKERRY_INTERNAL_URL", "api.skerry.svc")
     with pytest.raises(InvalidInputError, match=r"SKERRY_INTERNAL_URL is 'api.skerry.svc'"):
         read_internal_url("https://eo.example")
+
+
+class Busy(BaseHTTPRequestHandler):
+    """A Kubernetes that has too much to do: it says so in plain text."""
+
+    def do_GET(self) -> None:
+        self.send_response(429)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_kubernetes_that_is_too_busy_is_asked_again(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        path = tmp_path / "config"
+        path.write_text(CONFIG.replace("127.0.0.1:9", f"127.0.0.1:{server.server_port}"))
+        with (
+            closing(Cluster(KubeConfig.from_file(path), "runs")) as cluster,
+            pytest.raises(UnavailableError, match="Kubernetes answers 429"),
+        ):
+            cluster.find_job("attempt")
+        server.shutdown()
+        thread.join()

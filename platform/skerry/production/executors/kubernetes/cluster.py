@@ -264,6 +264,12 @@ def _translated() -> Iterator[None]:
     """Say that Kubernetes does not answer; its own answers are raised as they are."""
     try:
         yield
+    except ApiError:
+        raise
+    except httpx2.HTTPStatusError as error:  # too busy (429), or a proxy's answer: plain text
+        raise UnavailableError(
+            f"Kubernetes answers {error.response.status_code}.", remedy="It is asked again."
+        ) from None
     except httpx2.TransportError as error:
         raise UnavailableError(
             f"Kubernetes does not answer: {error or type(error).__name__}.",
