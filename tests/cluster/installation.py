@@ -104,11 +104,7 @@ class Installation:
     def open_door(self) -> None:
         """Open the door, or open it again: what leads there ends with the node's kubelet."""
         self._close_door()
-        command = self._command("port-forward", "service/proxy-public", f"{self.port}:80")
-        self._door = subprocess.Popen(
-            command, env=self._environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        wait_until(self._answers, 60, "the hub answers", self.explain)
+        wait_until(self._answers, 60, "the hub answers", self.explain, every_s=0.5)
 
     def _close_door(self) -> None:
         if self._door is not None:
@@ -127,6 +123,10 @@ class Installation:
         return "\n".join(parts)
 
     def _answers(self) -> bool:
+        if self._door is None or self._door.poll() is not None:  # a starting kubelet refuses it
+            command = self._command("port-forward", "service/proxy-public", f"{self.port}:80")
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            self._door = subprocess.Popen(command, env=self._environment, **quiet)
         try:
             return httpx.get(f"{self.url}/hub/health", trust_env=False, timeout=5).is_success
         except httpx.TransportError:
