@@ -28,6 +28,8 @@ from skerry.pipelines import ImportResult, export_item, import_product
 from skerry.products import open_product
 from skerry.simulate import simulate_s2_l2a
 
+pytestmark = pytest.mark.long
+
 DAYS = "2026-06-01T00:00:00Z/2026-06-30T00:00:00Z"
 
 

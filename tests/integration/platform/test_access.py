@@ -10,6 +10,8 @@ from tests.platform_process import RunningPlatform
 from skerry.core.gateway import CLUSTERS_PATH
 from skerry.core.scopes import ADMIN, RUN, Scope
 
+pytestmark = pytest.mark.long
+
 HOME = "/hub/home"
 GATEWAY = "/services/dask-gateway"
 

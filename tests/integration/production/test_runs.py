@@ -26,6 +26,8 @@ from skerry.core.digests import digest_file
 from skerry.core.time import parse_time, utc_now
 from skerry.storage.layout import DataFolder
 
+pytestmark = pytest.mark.long
+
 
 def list_family(pid: int) -> list[psutil.Process]:
     """Return a process with its kernel and whatever else it started."""
@@ -72,7 +74,6 @@ def test_a_run_leaves_notebook_page_log_and_manifest(stage: Stage) -> None:
     assert "the gate is" in stage.log(run, 1)
 
 
-@pytest.mark.long
 def test_the_run_token_stands_nowhere_and_is_revoked(stage: Stage, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     run = stage.start(gate=str(gate))
@@ -94,7 +95,6 @@ def test_the_run_token_stands_nowhere_and_is_revoked(stage: Stage, tmp_path: Pat
     wait_until(refused, LIMIT_S, "the run's token is revoked")
 
 
-@pytest.mark.long
 def test_a_run_of_which_the_worker_hears_nothing_is_found_in_its_round(stage: Stage) -> None:
     bell = DataFolder(stage.platform.data).worker_bell
     away = bell.rename(bell.with_name("away"))
@@ -120,7 +120,6 @@ def test_cancel_ends_the_whole_tree_and_retry_makes_a_new_epoch(
     stage.check_published_once(run)
 
 
-@pytest.mark.long
 def test_timeout_ends_the_whole_tree(stage: Stage, tmp_path: Path) -> None:
     stage.create_job("impatient", policy={"timeout_s": 20})
     run, family = start_waiting(stage, tmp_path / "never", job="impatient")
@@ -140,7 +139,6 @@ def test_a_cell_that_raises_fails_the_run_and_names_the_cell(stage: Stage) -> No
     assert "no water here" in stage.fetch(f"/production/runs/{run}/files/executed.html").text
 
 
-@pytest.mark.long
 def test_an_orphan_ends_itself(stage: Stage, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     run, orphan = start_waiting(stage, gate)
@@ -158,7 +156,6 @@ def test_an_orphan_ends_itself(stage: Stage, tmp_path: Path) -> None:
     stage.check_published_once(run)
 
 
-@pytest.mark.long
 def test_a_worker_told_to_end_takes_its_run_up_again(stage: Stage, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     run, family = start_waiting(stage, gate)
@@ -173,7 +170,6 @@ def test_a_worker_told_to_end_takes_its_run_up_again(stage: Stage, tmp_path: Pat
     stage.check_published_once(run)
 
 
-@pytest.mark.long
 def test_a_run_in_flight_survives_a_new_sequence_of_steps(stage: Stage) -> None:
     stage.arm("before:execute")
     run = stage.start()
@@ -194,7 +190,6 @@ def test_a_run_in_flight_survives_a_new_sequence_of_steps(stage: Stage) -> None:
     stage.check_published_once(run)
 
 
-@pytest.mark.long
 def test_what_the_workflow_engine_keeps_is_plain_json(stage: Stage) -> None:
     run = stage.start()
     stage.wait_for(run, "succeeded", "failed")
@@ -214,7 +209,6 @@ def test_what_the_workflow_engine_keeps_is_plain_json(stage: Stage) -> None:
     assert json.loads(outputs[0][0])["status"] == "published"
 
 
-@pytest.mark.long
 def test_a_clock_starts_runs_by_itself(stage: Stage) -> None:
     clock = {"kind": "clock", "cron": "* * * * *", "timezone": "Europe/Helsinki"}
     stage.create_job("minutely", trigger=clock)
@@ -244,7 +238,6 @@ def test_a_changed_notebook_is_not_run(stage: Stage) -> None:
     assert "was changed" in ended["detail"]
 
 
-@pytest.mark.long
 def test_a_second_worker_is_refused(stage: Stage) -> None:
     environment = {
         **stage.platform.env,
@@ -259,7 +252,6 @@ def test_a_second_worker_is_refused(stage: Stage) -> None:
     assert f"pid {stage.worker_pid()}" in second.stderr
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("wait", [True, False])
 def test_the_road_by_command_line(stage: Stage, tmp_path: Path, *, wait: bool) -> None:
     name = f"cli-{wait}"

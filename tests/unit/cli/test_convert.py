@@ -100,6 +100,7 @@ def test_the_suffix_says_the_format(
     assert list(stages)[:3] == [f"{name}: Opening", f"{name}: Writing", f"{name}: Done"]
 
 
+@pytest.mark.long
 def test_long_lists_are_shortened(safe: Path, tmp_path: Path, capsys: Any) -> None:
     assert run(["convert", str(safe), str(tmp_path / "few.cogs")]) == 0
     few = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]

@@ -196,7 +196,7 @@ def test_only_what_is_new_is_copied(
     assert set(restore_backup(tmp_path / "kept", again, first.name).copied) == set(first.copied)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("filled")
 def test_a_backup_that_was_killed_leaves_nothing_half_and_is_gone_on_with(
     data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -219,7 +219,7 @@ def test_a_backup_that_was_killed_leaves_nothing_half_and_is_gone_on_with(
         assert (tmp_path / "kept/objects" / unit).exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("filled")
 def test_an_item_deleted_meanwhile_is_not_in_the_backup(
     engine: Engine, data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -250,7 +250,7 @@ def withdraw(engine: Engine, name: str) -> str:
     return str(row.prefix)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("filled")
 @pytest.mark.parametrize("moment", ["half of them went before", "they go during", "they go after"])
 def test_bytes_that_are_deleted_while_they_are_copied_are_not_in_the_backup(
@@ -295,7 +295,7 @@ def test_bytes_that_are_deleted_while_they_are_copied_are_not_in_the_backup(
             assert find_item(connection, "lakes", "second", viewer=MEMBER) is None
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("filled")
 def test_bytes_that_change_though_nobody_removes_them_end_a_backup(
     data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -325,7 +325,7 @@ def check_agreement(engine: Engine, store: ObjectFolder) -> None:
     assert not any(store.exists(row.prefix) for row in rows)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("filled")
 @pytest.mark.parametrize("which", ["before", "after"])
 def test_a_backup_of_before_a_withdrawal_brings_the_bytes_back_and_one_of_after_does_not(
@@ -355,7 +355,7 @@ def test_a_backup_of_before_a_withdrawal_brings_the_bytes_back_and_one_of_after_
         assert [item and item.reason for item in told] == ["wrong", "wrong"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("filled")
 def test_records_without_bytes_are_named(
     data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -385,7 +385,7 @@ def test_damage_is_noticed_before_a_record_is_restored(
     engine.dispose()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("damage", ["a letter", "a part", "all"])
 @pytest.mark.usefixtures("filled")
 def test_damaged_records_are_noticed_before_anything_is_restored(
@@ -406,7 +406,7 @@ def test_damaged_records_are_noticed_before_anything_is_restored(
     assert not (tmp_path / "again").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("filled")
 def test_a_backup_of_an_older_skerry_is_restored(
     data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -423,7 +423,7 @@ def test_a_backup_of_an_older_skerry_is_restored(
     assert restore_backup(tmp_path / "kept", again).manifest.tables == made.manifest.tables
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("filled")
 def test_bytes_that_were_damaged_in_the_backup_folder_are_copied_again_when_it_is_checked(
     data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -444,7 +444,7 @@ def test_bytes_that_were_damaged_in_the_backup_folder_are_copied_again_when_it_i
     assert (again.objects / "imports/first/product.zarr").read_bytes() == content
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("filled")
 def test_a_backup_without_some_bytes_ends_with_another_exit_code(
     data: DataFolder, tmp_path: Path
@@ -459,7 +459,7 @@ def test_a_backup_without_some_bytes_ends_with_another_exit_code(
     assert "Missing: a record names imports/first/" in result.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("filled")
 def test_nothing_is_written_over(
     data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -496,7 +496,7 @@ def test_a_backup_has_a_plain_name(name: str, data: DataFolder, tmp_path: Path) 
         restore_backup(tmp_path, data, name)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("filled")
 def test_links_and_pipes_of_a_notebook_are_left_out(
     data: DataFolder, tmp_path: Path, empty: Any
@@ -515,7 +515,7 @@ def test_links_and_pipes_of_a_notebook_are_left_out(
     assert [path.name for path in restored.parent.iterdir()] == ["run.log"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("filled")
 def test_only_its_owner_reads_a_backup(data: DataFolder, tmp_path: Path) -> None:
     made = create_backup(data, tmp_path / "kept")
@@ -523,7 +523,7 @@ def test_only_its_owner_reads_a_backup(data: DataFolder, tmp_path: Path) -> None
         assert stat.S_IMODE((tmp_path / "kept" / folder).stat().st_mode) == 0o700
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("filled")
 def test_bytes_that_cannot_be_read_are_named(
     data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -538,7 +538,7 @@ def test_bytes_that_cannot_be_read_are_named(
         create_backup(data, tmp_path / "kept")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("filled")
 def test_what_is_restored_has_plain_modes(
     data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

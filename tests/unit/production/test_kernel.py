@@ -81,7 +81,7 @@ def read_texts(told: dict[str, Any]) -> list[str]:
     return ["".join(part.get("text", "") for part in outputs) for outputs in told["outputs"]]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_has_the_attempts_environment_and_folder_and_nothing_before(work: Path) -> None:
     told, log = carry_out(
         work,
@@ -103,7 +103,7 @@ def test_it_has_the_attempts_environment_and_folder_and_nothing_before(work: Pat
     assert told["exit code"] == 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_it_prints_past_the_notebook_stands_in_the_log(work: Path) -> None:
     _, log = carry_out(
         work,
@@ -114,7 +114,7 @@ def test_what_it_prints_past_the_notebook_stands_in_the_log(work: Path) -> None:
     assert "past it" in log
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_its_own_work_at_the_end_of_python_is_done(work: Path) -> None:
     cell = "import atexit, pathlib\natexit.register(lambda: pathlib.Path('end').touch())"
     told, _ = carry_out(work, cell, "!pip install nothing")
@@ -123,7 +123,7 @@ def test_its_own_work_at_the_end_of_python_is_done(work: Path) -> None:
     assert told["exit code"] == 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_one_that_died_while_it_waited_is_noticed(work: Path) -> None:
     told, _ = carry_out(work, "print(1)", meanwhile="kernel.process.kill(); kernel.process.wait()")
     assert "exit code -9 before the first cell" in told["error"]

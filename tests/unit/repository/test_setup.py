@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 SCRIPT = Path(__file__).parents[3] / "platform" / "find_uv.sh"
 WHEEL = "uv-1-py3-none-any.whl"

@@ -23,7 +23,7 @@ def run_node(folder: Path, program: str, *arguments: str) -> None:
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_typescript_client_compiles(documents: dict[str, Any], tmp_path: Path) -> None:
     for name, document in documents.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(document))

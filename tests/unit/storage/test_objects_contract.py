@@ -210,7 +210,7 @@ def test_removing_takes_a_prefix_or_a_file_and_no_neighbour(store: Objects) -> N
     assert list_keys(store, "imports/") == ["imports/b/x"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_more_files_than_one_request_lists(store: Objects, tmp_path: Path) -> None:
     with store.filling("imports/many/") as folder:
         for number in range(1100):

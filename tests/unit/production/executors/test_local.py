@@ -60,7 +60,10 @@ print("family", child, daemon.strip(), "at work", flush=True)
 class TestLocal(ExecutorContract):
     """The contract on this machine."""
 
-    @pytest.fixture(autouse=True, params=STORES)
+    @pytest.fixture(
+        autouse=True,
+        params=[STORES[0], pytest.param("bucket", marks=[pytest.mark.s3, pytest.mark.long])],
+    )
     def keep_data(
         self, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> Iterator[None]:

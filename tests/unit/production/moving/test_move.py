@@ -75,7 +75,7 @@ def test_it_grows_up_and_comes_back(
         assert mark.filling is None
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("finish", [True, False])
 def test_what_is_left_of_withdrawn_items_is_moved(
     stopped: Place, tmp_path: Path, *, finish: bool
@@ -142,7 +142,7 @@ def test_to_move_again_changes_nothing(stopped: Place, tmp_path: Path) -> None:
     assert read_folder(tmp_path / "new") == before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_change_while_bytes_are_carried_is_noticed(
     stopped: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,7 +175,7 @@ def test_a_change_while_bytes_are_carried_is_noticed(
     assert read_records(moved.target) == read_records(stopped)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_bytes_that_change_while_they_are_copied_are_noticed(
     stopped: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,7 +194,7 @@ def test_bytes_that_change_while_they_are_copied_are_noticed(
     assert read_bytes(moved.target.objects) == read_bytes(stopped.objects)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("data", ["sqlite"], indirect=True)
 def test_a_file_with_a_journal_stays_as_it_is(stopped: Place, tmp_path: Path) -> None:
     with using_database(stopped.database) as engine, engine.connect() as reader:

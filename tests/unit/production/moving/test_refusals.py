@@ -36,7 +36,7 @@ def refused(match: str, kind: type[SkerryError] = ConflictError) -> Iterator[Non
     assert caught.value.remedy
 
 
-@pytest.mark.slow
+@pytest.mark.long
 class TestAtWork:
     def test_a_part_that_lives(self, stopped: Place, tmp_path: Path) -> None:
         note = {"pid": psutil.Process().pid, "created": psutil.Process().create_time()}

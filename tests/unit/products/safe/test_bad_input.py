@@ -207,6 +207,7 @@ def _read_metadata(product: SafeProduct) -> None:
             load_format(group.format).read(product, group)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pattern", ["MTD_MSIL2A.xml", "GRANULE/*/MTD_TL.xml"])
 def test_no_entry_of_the_metadata_can_break_the_reader(copy: Path, pattern: str) -> None:
     (place,) = copy.glob(pattern)

@@ -15,7 +15,7 @@ from skerry.products.safe.writing import write_safe
 from skerry.products.sensors.mapping import load_mapping
 from skerry.simulate.slstr.product import simulate_slstr_rbt
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 SIZE = 80
 GROUPS = ("anadir", "aoblique", "bnadir", "boblique", "inadir", "ioblique", "fnadir", "foblique")
@@ -140,7 +140,6 @@ def test_opening_reads_no_image(tree: xr.DataTree) -> None:
                 assert variable.chunks is not None, f"{node.path}/{name}"
 
 
-@pytest.mark.long
 def test_what_is_written_back_is_the_same(product: Path, tmp_path: Path) -> None:
     tree = open_product(product).load()
     again = write_safe(

@@ -24,7 +24,7 @@ from skerry.simulate.slstr.thermal import (
     water_emissivity,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def test_planck_integrates_to_stefan_and_boltzmann() -> None:
@@ -224,7 +224,6 @@ def test_a_split_window_fitted_here_finds_the_sea(tree: xr.DataTree, truth: xr.D
     assert np.sqrt(np.mean(error**2)) < 0.25
 
 
-@pytest.mark.long
 def test_two_days_of_one_seed_show_one_place(product: Path, truth: xr.Dataset) -> None:
     later = simulate_slstr_rbt(product.parent, size=200, seed=2, day="2026-05-02")
     with xr.open_dataset(later.with_name(f"{later.stem}.truth.nc")) as other:
