@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from tests.cluster.network import HOST, NODE
 from tests.kubernetes.certificates import Authority, write_key_pair
 from tests.kubernetes.server import KubernetesServer
-from tests.kubernetes.tools.programs import CONTROLLERS, ETCD, SCHEDULER
-from tests.platform_process import free_port
+from tests.kubernetes.tools.programs import CONTROLLERS, SCHEDULER
 
 NODE_NAME = "node1"
 _FIRST_SERVICE = "10.96.0.1"
@@ -36,16 +35,7 @@ class ControlPlane(KubernetesServer):
 
     def start(self) -> None:
         """Start all programs and wait until they are ready."""
-        self._write_certificates()
-        self._store = f"http://127.0.0.1:{free_port()}"
-        peers = f"http://127.0.0.1:{free_port()}"
-        self._launch(ETCD, {
-            "data-dir": self.folder / "etcd", "unsafe-no-fsync": "true", "logger": "zap",
-            "listen-client-urls": self._store, "advertise-client-urls": self._store,
-            "listen-peer-urls": peers, "initial-advertise-peer-urls": peers,
-            "initial-cluster": f"default={peers}",
-        })  # fmt: skip
-        self.start_api()
+        super().start()
         self._launch(CONTROLLERS, {
             "kubeconfig": self.write_config("controllers"), "leader-elect": "false",
             "secure-port": 0, "use-service-account-credentials": "true",
