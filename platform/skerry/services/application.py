@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from uvicorn import Server
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+# Seconds. The hub's proxy keeps its connections to a program and never closes them first. If the
+# program closed after a few seconds, as uvicorn does, a request just then would be lost: HTTP 503.
+IDLE_CONNECTION = 3600
 
 
 def create_application(
@@ -154,6 +157,7 @@ def open_server(app: FastAPI, settings: ServiceSettings) -> "tuple[Server, list[
     config = uvicorn.Config(
         app, access_log=False, log_level="warning", log_config=None,
         server_header=False, proxy_headers=False, timeout_graceful_shutdown=3,
+        timeout_keep_alive=IDLE_CONNECTION,
     )  # fmt: skip
     return uvicorn.Server(config), sockets
 

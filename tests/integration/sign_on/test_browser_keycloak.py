@@ -28,6 +28,9 @@ from skerry.core.trusted_issuers import TRUSTED_VARIABLE
 pytestmark = [pytest.mark.keycloak, pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(900)]
 
 NewPage = Callable[[], Page]
+# Before it, the browser itself would send the form, which makes no token.
+SCRIPT_HAS_COME = """() => window.jQuery
+    && jQuery._data(document.getElementById("request-token-form"), "events")?.submit"""
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +101,8 @@ def read_user(page: Page) -> str:
 
 
 def make_token(page: Page) -> str:
-    """Request a token on the page of tokens, as a person does."""
+    """Request a token on the page of tokens, as a person does once the page's script has come."""
+    page.wait_for_function(SCRIPT_HAS_COME)
     page.get_by_role("button", name="Request new API token").click()
     result = page.locator("#token-result")
     expect(result).to_have_text(re.compile(r"\S{20,}"))

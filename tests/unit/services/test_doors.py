@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -18,8 +19,9 @@ from tests.served_api import ServedApi, make_hub_access
 
 from skerry.catalog import spacetime
 from skerry.core.hosts import allowed_hosts, check_host
-from skerry.core.settings import API_PREFIX, LARGEST_BODY
+from skerry.core.settings import API_PREFIX, LARGEST_BODY, ServiceSettings
 from skerry.services import guarded_route
+from skerry.services.application import open_server
 from skerry.services.guarded_route import GuardedRoute
 from skerry.services.maps import create_maps
 
@@ -172,6 +174,17 @@ def test_only_the_platforms_own_names_are_answered(
     assert answer.headers["x-content-type-options"] == "nosniff"
     if status != 200 and host:
         assert "SKERRY_ALLOWED_HOSTS" in answer.json()["remedy"]
+
+
+def test_a_connection_that_rests_is_kept_longer_than_by_any_proxy(
+    api: ServedApi, tmp_path: Path
+) -> None:
+    """Whoever closes first must be the side that asks: nginx rests 60 s, Traefik 90 s, ours any."""
+    settings = ServiceSettings(data=tmp_path, public_url="http://127.0.0.1:8000", port=0)
+    server, sockets = open_server(api.app, settings)
+    for listening in sockets:
+        listening.close()
+    assert server.config.timeout_keep_alive >= 600
 
 
 def test_further_names_come_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
