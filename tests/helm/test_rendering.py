@@ -8,8 +8,8 @@ from tests.helm.reachability import End, Network
 from tests.helm.rendering import ADDED, CHART, DIGEST, NAMESPACE, Chart, find, list_pods
 
 from skerry.core.cluster_hub_settings import ClusterHubSettings
-from skerry.core.settings import WorkerSettings
-from skerry.core.trusted_issuers import TRUSTED_VARIABLE, TrustedIssuers
+from skerry.core.oidc.trusted_issuers import TRUSTED_VARIABLE, TrustedIssuers
+from skerry.core.worker_settings import WorkerSettings
 from skerry.production.executors import kubernetes
 from skerry.production.executors.kubernetes.settings import JobSettings
 

@@ -15,8 +15,8 @@ from skerry.client.production import (
 )
 from skerry.client.session import connect, join_address
 from skerry.core.errors import InvalidInputError
-from skerry.core.settings import LONGEST_KEPT_DAYS, MOST_KEPT_RUNS
 from skerry.core.time import format_optional_time, format_time
+from skerry.core.worker_settings import LONGEST_KEPT_DAYS, MOST_KEPT_RUNS
 from skerry.models.jobs import (
     LONGEST_S,
     MOST_RETRIES,

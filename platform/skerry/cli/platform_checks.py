@@ -23,9 +23,9 @@ from skerry.cli.supervisor.record import PartRecord, PlatformRecord
 from skerry.cli.up import name_database
 from skerry.cli.variables import check_variables, read_port
 from skerry.core.disk import REMEDY, measure_space
-from skerry.core.settings import WorkerSettings
 from skerry.core.time import format_time
 from skerry.core.wording import describe_bytes
+from skerry.core.worker_settings import WorkerSettings
 from skerry.production.executors.choosing import check_executor, open_executor
 from skerry.storage.layout import DataFolder
 from skerry.storage.pid_files import PidFile

@@ -12,8 +12,8 @@ from skerry.cli.disk import find_folder
 from skerry.cli.folder import data_option
 from skerry.cli.presenting import json_option, print_json, print_table, say, show_progress
 from skerry.core.disk import measure_space
-from skerry.core.settings import LONGEST_KEPT_DAYS, UpkeepSettings
 from skerry.core.wording import describe_bytes
+from skerry.core.worker_settings import LONGEST_KEPT_DAYS, UpkeepSettings
 from skerry.models.upkeep import PruneReport
 
 _SHOWN = 10

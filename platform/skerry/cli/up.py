@@ -26,6 +26,7 @@ from skerry.cli.supervisor.watch import StopRequestedError, Supervisor
 from skerry.cli.variables import PORT_VARIABLE, check_variables
 from skerry.core.errors import InvalidInputError
 from skerry.core.hidden_variables import hide_variables
+from skerry.core.oidc.sign_on_settings import SECRET_VARIABLE, read_sign_on
 from skerry.core.settings import (
     API_PREFIX,
     DASHBOARDS_PREFIX,
@@ -35,7 +36,6 @@ from skerry.core.settings import (
     read_grants_way,
     read_objects_place,
 )
-from skerry.core.sign_on_settings import SECRET_VARIABLE, read_sign_on
 from skerry.storage.layout import DataFolder
 
 _PRIVATE_UMASK = 0o077

@@ -5,15 +5,9 @@ import os
 from skerry.core.disk import read_floor
 from skerry.core.errors import InvalidInputError
 from skerry.core.logs import check_format
-from skerry.core.settings import (
-    DEFAULT_PORT,
-    RunLimits,
-    UpkeepSettings,
-    WorkerSettings,
-    read_grants_way,
-    read_largest_body,
-)
-from skerry.core.trusted_issuers import TrustedIssuers
+from skerry.core.oidc.trusted_issuers import TrustedIssuers
+from skerry.core.settings import DEFAULT_PORT, read_grants_way, read_largest_body
+from skerry.core.worker_settings import RunLimits, UpkeepSettings, WorkerSettings
 from skerry.production.executors.choosing import check_executor
 
 PORT_VARIABLE = "SKERRY_PORT"

@@ -27,8 +27,8 @@ from skerry.core.hub_profiles import (
     Slug,
     count_bytes,
 )
+from skerry.core.oidc.sign_on_settings import SignOnSettings
 from skerry.core.settings import DEFAULT_PROJECT, read_variables
-from skerry.core.sign_on_settings import SignOnSettings
 
 TOKENS_VARIABLE = "SKERRY_HUB_TOKENS"
 """Names the folder with a file for each service, which holds its token."""

@@ -8,8 +8,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
+from skerry.core.oidc.sign_on_settings import SignOnSettings
 from skerry.core.settings import read_variables
-from skerry.core.sign_on_settings import SignOnSettings
 
 
 class HubService(BaseModel):

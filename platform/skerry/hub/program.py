@@ -9,7 +9,7 @@ from jupyterhub.app import JupyterHub
 
 from skerry.core.hidden_variables import hide_variables
 from skerry.core.hosts import allowed_hosts
-from skerry.core.sign_on_settings import SECRET_VARIABLE
+from skerry.core.oidc.sign_on_settings import SECRET_VARIABLE
 from skerry.core.tornado_hosts import refuse_unknown_hosts
 
 

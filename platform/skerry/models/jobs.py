@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, Field
 
 from skerry.core.ownership import Relation
-from skerry.core.settings import LONGEST_KEPT_DAYS, MOST_KEPT_RUNS
+from skerry.core.worker_settings import LONGEST_KEPT_DAYS, MOST_KEPT_RUNS
 from skerry.models.values import ANSWER, ORDER, Name, Values
 
 LONGEST_S = 7 * 86_400

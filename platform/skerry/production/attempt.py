@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 from skerry.core.errors import ConflictError, SkerryError
 from skerry.core.logs import configure_logs, writes_json
 from skerry.core.request_ids import current_request
-from skerry.core.settings import RunLimits
 from skerry.core.time import format_time
+from skerry.core.worker_settings import RunLimits
 from skerry.models.runs import AttemptOrder
 from skerry.production.environments import refuse_other_environment
 from skerry.production.executors.last_words import leave_words, read_reason

@@ -3,7 +3,7 @@
 from itertools import groupby
 from typing import Any
 
-from skerry.core.settings import RunLimits
+from skerry.core.worker_settings import RunLimits
 from skerry.production.run_log import RunLog
 
 _SHOWN = frozenset({"stream", "display_data", "execute_result", "error"})

@@ -22,7 +22,7 @@ from sqlalchemy.exc import OperationalError
 from skerry.core.errors import UnavailableError
 from skerry.core.ownership import KEEPER
 from skerry.core.request_ids import working_on
-from skerry.core.settings import WorkerSettings
+from skerry.core.worker_settings import WorkerSettings
 from skerry.production.epochs import Outcome, claim_run, end_attempt, end_run, find_epoch
 from skerry.production.execution import Attempts, StoppingError, remove_unpublished
 from skerry.production.pausing import pause_at

@@ -5,8 +5,8 @@ from urllib.parse import quote
 import httpx
 
 from skerry.core.errors import InvalidInputError
+from skerry.core.oidc.trusted_issuers import TrustedIssuers
 from skerry.core.ownership import PLATFORM_OWNER, check_owner
-from skerry.core.trusted_issuers import TrustedIssuers
 from skerry.services.hub_access import HubAccess
 
 _FOLDERS = {"person": "users", "project": "groups", "service": "services"}

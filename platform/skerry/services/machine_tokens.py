@@ -18,7 +18,7 @@ from skerry.core.oidc.tokens import (
     read_unchecked,
     verify_token,
 )
-from skerry.core.trusted_issuers import TrustedIssuer, TrustedIssuers
+from skerry.core.oidc.trusted_issuers import TrustedIssuer, TrustedIssuers
 from skerry.services.hub_access import HubVerifier
 from skerry.services.identity import Identity, Verifier
 

@@ -27,14 +27,9 @@ from skerry.core.errors import ConflictError
 from skerry.core.logs import configure_logs
 from skerry.core.measurements import Measurements
 from skerry.core.programs import run_program
-from skerry.core.settings import (
-    WORKER_PREFIX,
-    RunLimits,
-    WorkerSettings,
-    read_internal_url,
-    read_variables,
-)
+from skerry.core.settings import WORKER_PREFIX, read_internal_url, read_variables
 from skerry.core.time import format_time, utc_now
+from skerry.core.worker_settings import RunLimits, WorkerSettings
 from skerry.production.clusters import Gateway
 from skerry.production.execution import PROGRAM, Attempts
 from skerry.production.executors.choosing import check_executor, open_executor

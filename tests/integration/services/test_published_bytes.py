@@ -19,7 +19,7 @@ from tests.served_bucket import open_granted, serve_bucket_api, using_bucket, wr
 from tests.stac_documents import make_collection, make_item
 from tests.unit.production.test_http import claim, make_job
 
-from skerry.core.settings import UpkeepSettings
+from skerry.core.worker_settings import UpkeepSettings
 from skerry.production.upkeep.pruning import Prune, Wish
 from skerry.storage import bucket as buckets
 from skerry.storage.database import database_url, open_database

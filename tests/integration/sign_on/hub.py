@@ -17,7 +17,7 @@ from tests.integration.services.team_hub import write_settings
 from tests.platform_process import NO_CERTIFICATES, clean_environment, free_port, wait_until
 
 import skerry
-from skerry.core.sign_on_settings import SECRET_VARIABLE
+from skerry.core.oidc.sign_on_settings import SECRET_VARIABLE
 
 _CONFIGURATION = Path(__file__).with_name("hub_config.py")
 HOST = "eo.test"

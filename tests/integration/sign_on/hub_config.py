@@ -2,7 +2,7 @@
 
 import os
 
-from skerry.core.sign_on_settings import SignOnSettings
+from skerry.core.oidc.sign_on_settings import SignOnSettings
 from skerry.hub.sign_on import set_sign_on
 
 config = get_config()  # type: ignore[name-defined]  # noqa: F821 - JupyterHub defines it here

@@ -22,8 +22,8 @@ from tests.platform_process import wait_until
 from tests.served_api import serve_api
 from tests.token_issuer import change_claims, forge_unsigned
 
+from skerry.core.oidc.trusted_issuers import TRUSTED_VARIABLE
 from skerry.core.scopes import SCIENTIST, Scope
-from skerry.core.trusted_issuers import TRUSTED_VARIABLE
 
 pytestmark = [pytest.mark.keycloak, pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(900)]
 

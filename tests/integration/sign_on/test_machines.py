@@ -10,7 +10,7 @@ from tests.platform_process import wait_until
 from tests.served_api import ServedApi, serve_api
 from tests.stac_documents import make_collection
 
-from skerry.core.trusted_issuers import TRUSTED_VARIABLE
+from skerry.core.oidc.trusted_issuers import TRUSTED_VARIABLE
 
 
 @pytest.fixture(scope="module")

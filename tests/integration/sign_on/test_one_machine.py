@@ -21,7 +21,7 @@ from tests.platform_process import (
 )
 
 from skerry.cli.supervisor.credentials import Credentials
-from skerry.core.sign_on_settings import SECRET_VARIABLE, SIGN_ON_VARIABLE
+from skerry.core.oidc.sign_on_settings import SECRET_VARIABLE, SIGN_ON_VARIABLE
 
 pytestmark = pytest.mark.long
 

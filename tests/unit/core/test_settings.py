@@ -4,13 +4,8 @@ import pytest
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.programs import listen
-from skerry.core.settings import (
-    HOST_VARIABLE,
-    WorkerSettings,
-    read_internal_url,
-    read_listen_host,
-    read_switch,
-)
+from skerry.core.settings import HOST_VARIABLE, read_internal_url, read_listen_host, read_switch
+from skerry.core.worker_settings import WorkerSettings
 
 
 def test_a_worker_carries_out_two_runs_without_limits() -> None:

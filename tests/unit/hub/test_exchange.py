@@ -14,8 +14,8 @@ from tests.token_issuer import Issuer, describe_key, forge_unsigned, make_rsa
 
 from skerry.core.errors import ForbiddenError, SkerryError
 from skerry.core.oidc.provider import ProviderAwayError
+from skerry.core.oidc.sign_on_settings import SignOnSettings
 from skerry.core.oidc.tokens import RefusedTokenError
-from skerry.core.sign_on_settings import SignOnSettings
 from skerry.hub.sign_on.exchange import EndedError, Exchange
 
 NONCE = "nonce-of-this-sign-on"

@@ -10,8 +10,8 @@ import pytest
 from traitlets.config import Config
 
 from skerry.core.errors import ConflictError, ForbiddenError, InvalidInputError
+from skerry.core.oidc.sign_on_settings import SECRET_VARIABLE, SignOnSettings
 from skerry.core.scopes import PEOPLE_ROLES, ROLES, list_projects
-from skerry.core.sign_on_settings import SECRET_VARIABLE, SignOnSettings
 from skerry.hub.roles import ROLE_PREFIX
 from skerry.hub.sign_on import set_sign_on
 from skerry.hub.sign_on.handlers import derive_nonce, name_cookie

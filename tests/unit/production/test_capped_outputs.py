@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from skerry.core.errors import InvalidInputError
-from skerry.core.settings import RunLimits
+from skerry.core.worker_settings import RunLimits
 from skerry.production.capped_outputs import CellOutputs, merge_streams
 from skerry.production.run_log import RunLog
 

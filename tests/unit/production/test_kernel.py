@@ -18,7 +18,7 @@ import json, os, sys
 from pathlib import Path
 
 from skerry.core.errors import SkerryError
-from skerry.core.settings import RunLimits
+from skerry.core.worker_settings import RunLimits
 from skerry.production.capped_outputs import CellOutputs
 from skerry.production.cells import Cells
 from skerry.production.heartbeat import Progress

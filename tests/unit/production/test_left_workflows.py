@@ -10,7 +10,7 @@ from sqlalchemy import Engine, column, select, table, text, update
 from tests.platform_process import wait_until
 from tests.unit.production.test_execution import Minter, start_lakes
 
-from skerry.core.settings import WorkerSettings
+from skerry.core.worker_settings import WorkerSettings
 from skerry.production import workflows
 from skerry.production.execution import Attempts
 from skerry.production.executors.local import LocalExecutor

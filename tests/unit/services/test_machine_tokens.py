@@ -31,9 +31,9 @@ from tests.token_issuer import (
 from skerry.core.errors import InvalidInputError
 from skerry.core.oidc.provider import ProviderAwayError
 from skerry.core.oidc.tokens import RefusedTokenError
+from skerry.core.oidc.trusted_issuers import TRUSTED_VARIABLE, TrustedIssuers
 from skerry.core.scopes import OPERATOR, Scope
 from skerry.core.settings import API_PREFIX, ServiceSettings
-from skerry.core.trusted_issuers import TRUSTED_VARIABLE, TrustedIssuers
 from skerry.services.api import create_api
 from skerry.services.hub_access import HubVerifier
 from skerry.services.hub_names import check_holder

@@ -16,6 +16,7 @@ from skerry.core.gateway import ADDRESS_VARIABLE
 from skerry.core.hub_settings import GatewaySettings, HubService, HubSettings
 from skerry.core.logs import LOG_FORMAT
 from skerry.core.measurements import TOKEN_VARIABLE
+from skerry.core.oidc.sign_on_settings import SECRET_VARIABLE, read_sign_on
 from skerry.core.request_ids import REQUEST_VARIABLE
 from skerry.core.settings import (
     DEFAULT_PROJECT,
@@ -24,7 +25,6 @@ from skerry.core.settings import (
     keep_certificates,
     platform_secrets,
 )
-from skerry.core.sign_on_settings import SECRET_VARIABLE, read_sign_on
 from skerry.storage.layout import DataFolder
 from skerry.storage.writing import write_aside
 

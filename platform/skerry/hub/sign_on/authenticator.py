@@ -16,9 +16,9 @@ from traitlets import Bool, Instance, Unicode
 
 from skerry.core.errors import ForbiddenError, SkerryError
 from skerry.core.oidc.provider import ProviderAwayError, ProviderDocument
+from skerry.core.oidc.sign_on_settings import SignOnSettings
 from skerry.core.scopes import PROJECTS_GROUP
 from skerry.core.settings import DEFAULT_PROJECT
-from skerry.core.sign_on_settings import SignOnSettings
 from skerry.hub.sign_on.exchange import Exchange
 from skerry.hub.sign_on.handlers import CallbackHandler, SignOffHandler, SignOnHandler, refuse
 from skerry.hub.sign_on.membership import (

@@ -14,8 +14,8 @@ from urllib.parse import quote_plus
 from skerry.core.errors import ForbiddenError, UnauthenticatedError
 from skerry.core.oidc.keys import KeySet
 from skerry.core.oidc.provider import Provider, ProviderAwayError, ProviderDocument, ask_json
+from skerry.core.oidc.sign_on_settings import SignOnSettings
 from skerry.core.oidc.tokens import Expected, verify_token
-from skerry.core.sign_on_settings import SignOnSettings
 
 _AGAIN = "Sign on again; if that does not help, ask the administrator of the provider."
 _OK = 200

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.hub_settings import HubSettings
+from skerry.core.oidc.sign_on_settings import SignOnSettings, read_secret
 from skerry.core.scopes import PEOPLE_ROLES, ROLE_GROUP_PREFIX
-from skerry.core.sign_on_settings import SignOnSettings, read_secret
 from skerry.hub.roles import ROLE_PREFIX
 
 _CRYPT_KEY = "JUPYTERHUB_CRYPT_KEY"

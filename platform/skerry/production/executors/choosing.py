@@ -1,7 +1,8 @@
 """Which executor a worker has: `SKERRY_EXECUTOR` says it."""
 
 from skerry.core.errors import InvalidInputError
-from skerry.core.settings import WorkerSettings, read_objects_place
+from skerry.core.settings import read_objects_place
+from skerry.core.worker_settings import WorkerSettings
 from skerry.production.executors.local import LocalExecutor
 from skerry.production.executors.protocol import Executor
 from skerry.storage.layout import DataFolder

@@ -4,7 +4,8 @@ import os
 from pathlib import Path, PurePath
 
 from skerry.core.logs import FORMAT_VARIABLE
-from skerry.core.settings import CERTIFICATE_VARIABLES, RunLimits
+from skerry.core.settings import CERTIFICATE_VARIABLES
+from skerry.core.worker_settings import RunLimits
 from skerry.production.processes import SCRATCH_MARK
 
 _OF_PLATFORM = frozenset({

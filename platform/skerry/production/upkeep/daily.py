@@ -6,9 +6,9 @@ import time
 
 from sqlalchemy import Engine
 
-from skerry.core.settings import UpkeepSettings
 from skerry.core.time import utc_now
 from skerry.core.wording import describe_bytes
+from skerry.core.worker_settings import UpkeepSettings
 from skerry.models.upkeep import PruneReport
 from skerry.production.upkeep.last_prune import claim_daily
 from skerry.storage.layout import DataFolder

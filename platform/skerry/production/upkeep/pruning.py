@@ -15,8 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from skerry.core.errors import SkerryError
 from skerry.core.progress import Progress, ignore_progress
-from skerry.core.settings import UpkeepSettings
 from skerry.core.time import utc_now
+from skerry.core.worker_settings import UpkeepSettings
 from skerry.models.upkeep import Entry, PruneReport
 from skerry.production.upkeep.agreement import check_records, list_lost, list_unnamed
 from skerry.production.upkeep.changed import list_changed

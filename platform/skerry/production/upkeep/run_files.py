@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Engine, and_, exists, func, select
 
 from skerry.catalog.deletions import overlaps
 from skerry.catalog.tables import items
-from skerry.core.settings import UpkeepSettings
 from skerry.core.time import count_microseconds, utc_now
+from skerry.core.worker_settings import UpkeepSettings
 from skerry.models.upkeep import Kind
 from skerry.production.runs import ACTIVE
 from skerry.production.tables import jobs, runs

@@ -10,7 +10,8 @@ from lightkube import KubeConfig
 
 from skerry.cli.variables import check_variables
 from skerry.core.errors import InvalidInputError, UnavailableError
-from skerry.core.settings import WorkerSettings, read_internal_url
+from skerry.core.settings import read_internal_url
+from skerry.core.worker_settings import WorkerSettings
 from skerry.production.executors.choosing import check_executor, open_executor
 from skerry.production.executors.kubernetes.cluster import Cluster
 from skerry.production.executors.kubernetes.executor import KubernetesExecutor

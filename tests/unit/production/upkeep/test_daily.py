@@ -9,8 +9,8 @@ from tests.unit.production.upkeep.world import World
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.measurements import Measurements
-from skerry.core.settings import UpkeepSettings
 from skerry.core.time import utc_now
+from skerry.core.worker_settings import UpkeepSettings
 from skerry.models.upkeep import Entry, Kind, Lost, PruneReport
 from skerry.production.tables import upkeep
 from skerry.production.upkeep.daily import Upkeep

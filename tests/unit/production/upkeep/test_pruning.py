@@ -14,8 +14,8 @@ from tests.examples import examples
 from tests.unit.production.upkeep.world import World
 
 from skerry.core.disk import measure_tree
-from skerry.core.settings import UpkeepSettings
 from skerry.core.time import count_microseconds, utc_now
+from skerry.core.worker_settings import UpkeepSettings
 from skerry.models.upkeep import Kind, Lost, PruneReport
 from skerry.production.tables import runs
 from skerry.production.upkeep.families import measure_families

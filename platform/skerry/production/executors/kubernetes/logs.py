@@ -6,7 +6,7 @@ import time
 from lightkube.resources.core_v1 import Pod
 
 from skerry.core.errors import SkerryError
-from skerry.core.settings import RunLimits
+from skerry.core.worker_settings import RunLimits
 from skerry.production.executors.kubernetes.cluster import Cluster
 from skerry.production.executors.protocol import AttemptName
 from skerry.production.run_log import stamp

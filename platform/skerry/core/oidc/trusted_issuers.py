@@ -9,9 +9,9 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from skerry.core.oidc.provider import ProviderAddress
+from skerry.core.oidc.sign_on_settings import AccountName, ProjectName, Role, read_settings
 from skerry.core.oidc.tokens import Algorithm
 from skerry.core.scopes import ROLES, Scope
-from skerry.core.sign_on_settings import AccountName, ProjectName, Role, read_settings
 
 TRUSTED_VARIABLE = "SKERRY_TRUSTED_ISSUERS"
 """Names the file of these settings."""
@@ -76,7 +76,7 @@ class TrustedIssuer(BaseModel):
     Attributes
     ----------
     issuer
-        The provider's identifier, as in `skerry.core.sign_on_settings.SignOnSettings`.
+        The provider's identifier, as in `skerry.core.oidc.sign_on_settings.SignOnSettings`.
     audience
         For whom its tokens must be: a name that only this platform's api has. The client with
         which people sign on must have another.
