@@ -7,7 +7,7 @@ the output names them.
 import pytest
 from tests.soak.run import PLATFORMS, soak_once
 
-RUNS = 12
+RUNS = 8
 SEED = 20261129
 
 

@@ -118,7 +118,7 @@ def _ending(workers: Workers) -> Iterator[None]:
 
 def test_they_share_the_runs_and_each_is_done_once(workers: Workers) -> None:
     stage = workers.stage
-    runs = [stage.start() for _ in range(9)]
+    runs = [stage.start() for _ in range(6)]
     for run in runs:
         assert history(stage.wait_for(run, "succeeded", "failed")) == [(1, "published", None)]
         stage.check_published_once(run)
@@ -154,7 +154,7 @@ def test_all_of_them_are_seen_from_the_platforms_machine(workers: Workers) -> No
 
 def test_tokens_of_ended_runs_are_revoked_and_no_other(workers: Workers, tmp_path: Path) -> None:
     stage, gate = workers.stage, tmp_path / "gate"
-    runs = [stage.start() for _ in range(6)] + [stage.start(gate=str(gate)) for _ in range(2)]
+    runs = [stage.start() for _ in range(3)] + [stage.start(gate=str(gate)) for _ in range(2)]
     tokens = {}
     for run in runs:
         stage.wait_for_epoch(run, 1, executing=False)
@@ -217,7 +217,7 @@ def test_runs_under_way_wait_while_the_server_is_away(
     workers: Workers, postgresql: PostgresqlServer, tmp_path: Path
 ) -> None:
     stage, gate = workers.stage, tmp_path / "gate"
-    runs = [stage.start(gate=str(gate)) for _ in range(4)]
+    runs = [stage.start(gate=str(gate)) for _ in range(3)]
     for run in runs:
         stage.wait_for_epoch(run, 1)
     postgresql.stop()
