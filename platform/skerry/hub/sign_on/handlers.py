@@ -29,6 +29,7 @@ _COOKIE = "skerry-sign-on-"
 _FLOW_S = 600
 _PENDING_FLOWS = 8
 _STATE = re.compile(r"[0-9a-f]{32}")
+_NOT_SIGNED_ON = "You are not signed on"
 _BEGIN_AGAIN = "This sign-on was not begun in this browser, or took over ten minutes. Begin again."
 
 
@@ -101,7 +102,7 @@ class CallbackHandler(OAuthCallbackHandler):  # type: ignore[misc]
         except (ValueError, TypeError, KeyError):
             name = None
         if not isinstance(name, str) or _STATE.fullmatch(name) is None:
-            raise web.HTTPError(400, _BEGIN_AGAIN)
+            raise web.HTTPError(400, _BEGIN_AGAIN, reason=_NOT_SIGNED_ON)
         return name
 
     def get_state_cookie(self) -> str:
@@ -131,13 +132,16 @@ class CallbackHandler(OAuthCallbackHandler):  # type: ignore[misc]
         except ValueError:
             kept = {}
         if kept.get("state_id") != state:
-            raise web.HTTPError(400, _BEGIN_AGAIN)
+            raise web.HTTPError(400, _BEGIN_AGAIN, reason=_NOT_SIGNED_ON)
 
     def _check_issuer(self) -> None:
         """Refuse the answer of another provider, where providers say who they are."""
         named = self.get_argument("iss", "")
         if (named or self._names_issuer) and named != self.authenticator.sign_on.issuer:
-            raise web.HTTPError(403, "The answer comes from another provider than was asked.")
+            raise web.HTTPError(
+                403, "The answer comes from another provider than was asked.",
+                reason=_NOT_SIGNED_ON,
+            )  # fmt: skip
 
     def log_exception(self, kind: Any, error: Any, trace: Any) -> None:
         """Write a failure into the log without the address, in which a code stands."""
