@@ -56,6 +56,7 @@ class TokenBook:
 _EMPTIED = (
     "items_index", "items", "shares", "collections", "deletions", "grants",
     "job_shares", "release_shares",
+    "budgets", "budget_reservations", "budget_use", "courses", "capacity",
     "outputs", "attempts", "runs", "jobs", "releases",
 )  # fmt: skip
 
@@ -196,14 +197,24 @@ def bind_free_port() -> tuple[socket.socket, str]:
 
 @contextmanager
 def serve_api(
-    folder: Path, hub_api: str | None = None, *, self_approval: bool = True
+    folder: Path,
+    hub_api: str | None = None,
+    *,
+    self_approval: bool = True,
+    place: tuple[socket.socket, str] | None = None,
 ) -> Iterator[ServedApi]:
-    """Serve the api over a data folder, which need not exist; with a token book, or a real hub."""
+    """Serve the api over a data folder, which need not exist; with a token book, or a real hub.
+
+    Parameters
+    ----------
+    place
+        Socket and address as `bind_free_port` gives them, for who needs the address before.
+    """
     data = DataFolder(folder)
     data.create()
     if not data.database.exists():
         fill_database(data)
-    listening, url = bind_free_port()
+    listening, url = place or bind_free_port()
     book = TokenBook()
     settings = ServiceSettings(
         data=folder, public_url=url, port=listening.getsockname()[1], self_approval=self_approval

@@ -169,3 +169,13 @@ def test_a_public_database_is_closed_to_people(chart: Chart) -> None:
         assert network.allows(PODS[person], other, 443)
     assert network.allows(PODS["api"], database, 5432)
     assert not network.allows(PODS["api"], other, 5432)
+
+
+def test_the_gateway_asks_the_api_where_budgets_count(fullest_chart: Chart) -> None:
+    counting = Network(fullest_chart.render("trial", servers={"budgets": {"enabled": True}}))
+    without = Network(fullest_chart.render("trial"))
+    assert counting.allows(PODS["gateway"], PODS["api"], 8000)
+    assert not without.allows(PODS["gateway"], PODS["api"], 8000)
+    assert not counting.allows(PODS["gateway"], PODS["dashboards"], 8000)
+    for network in (counting, without):
+        assert network.allows(PODS["hub"], PODS["api"], 8000)

@@ -9,6 +9,8 @@ from tests.helm.rendering import ADDED, CHART, DIGEST, NAMESPACE, Chart, find, l
 
 from skerry.core.cluster_hub_settings import ClusterHubSettings
 from skerry.core.oidc.trusted_issuers import TRUSTED_VARIABLE, TrustedIssuers
+from skerry.core.profile_sizes import read_profile_sizes
+from skerry.core.run_size import RunSize
 from skerry.core.worker_settings import WorkerSettings
 from skerry.production.executors import kubernetes
 from skerry.production.executors.kubernetes.settings import JobSettings
@@ -185,3 +187,25 @@ def test_api_and_maps_know_whose_tokens_machine_clients_may_bring(chart: Chart) 
         assert ("/etc/skerry/issuers" in places) is told
         provider = End(address="198.51.100.7")
         assert network.allows(End(pod.labels), provider, 443) is told, part
+
+
+def test_where_budgets_count_the_hub_has_a_token_to_ask_with(chart: Chart) -> None:
+    for enabled in (False, True):
+        objects = chart.render("trial", servers={"budgets": {"enabled": enabled}})
+        written = find(objects, "ConfigMap", "skerry-hub-settings")["data"]["hub.json"]
+        settings = ClusterHubSettings.model_validate_json(written)
+        names = {service.name for service in settings.services}
+        assert ("spawner" in names, settings.budgets.enabled) == (enabled, enabled)
+        assert ("spawner" in find(objects, "Secret", "skerry-tokens")["data"]) is enabled
+
+
+def test_the_api_knows_what_runs_and_seats_of_courses_take(
+    chart: Chart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = find(chart.render("trial"), "Deployment", "skerry-api")
+    [container] = api["spec"]["template"]["spec"]["containers"]
+    for variable in container["env"]:
+        if variable["name"] in ("SKERRY_PROFILES", "SKERRY_JOBS_CPU", "SKERRY_RUN_MEMORY_MB"):
+            monkeypatch.setenv(variable["name"], variable["value"])
+    assert read_profile_sizes()["small"][0] > 0
+    assert RunSize.from_environment().memory > 0

@@ -148,13 +148,21 @@ class Visitor:
 
 
 @contextmanager
-def serve_cluster_hub(kubernetes: KubernetesServer, namespace: str, folder: Path) -> Iterator[Any]:
-    """Run the hub in a folder until the block ends, with the rights that the chart gives it."""
+def serve_cluster_hub(
+    kubernetes: KubernetesServer, namespace: str, folder: Path, **changes: Any
+) -> Iterator[Any]:
+    """Run the hub in a folder until the block ends, with the rights that the chart gives it.
+
+    Parameters
+    ----------
+    changes
+        Of the settings of `tests.cluster_hub.describe_hub`.
+    """
     hub = ClusterHub(
         kubernetes, namespace, f"http://skerry.localhost:{free_port()}",
         f"http://127.0.0.1:{free_port()}", free_port(), folder / "hub.log",
     )  # fmt: skip
-    variables = _prepare(hub, folder)
+    variables = _prepare(hub, folder, changes)
     public = hub.url.replace("skerry.localhost", "127.0.0.1")  # the proxy, with its routes
     with hub.log.open("wb") as output:
         process = subprocess.Popen(
@@ -185,7 +193,7 @@ def _end_proxy(record: Path) -> None:
             proxy.wait(10)
 
 
-def _prepare(hub: ClusterHub, folder: Path) -> dict[str, str]:
+def _prepare(hub: ClusterHub, folder: Path, changes: dict[str, Any]) -> dict[str, str]:
     """Make the hub's account and what it needs in the cluster; return the hub's variables."""
     enforced = {"pod-security.kubernetes.io/enforce": "restricted"}
     path = f"/api/v1/namespaces/{hub.namespace}"
@@ -199,7 +207,7 @@ def _prepare(hub: ClusterHub, folder: Path) -> dict[str, str]:
     )
     settings = describe_hub(
         publicUrl=hub.url, userDomain="people.localhost", priorityClass=hub.namespace,
-        internalUrl=None,
+        internalUrl=None, **changes,
     )  # fmt: skip
     (folder / "hub.json").write_text(json.dumps(settings))
     tokens = folder / "tokens"

@@ -119,6 +119,7 @@
 {{- range $part := list "api" "maps" "dashboards" "worker" "dask-gateway" "prometheus" -}}
 {{- $wanted = append $wanted (list "skerry-tokens" $part "tokens.create is false") -}}
 {{- end -}}
+{{- if dig "budgets" "enabled" false .Values.servers }}{{ $wanted = append $wanted (list "skerry-tokens" "spawner" "servers.budgets.enabled") }}{{ end -}}
 {{- if not .Values.people.many }}{{ $wanted = append $wanted (list "skerry-tokens" "password" "tokens.create is false") }}{{ end -}}
 {{- end -}}
 {{- range $wanted -}}

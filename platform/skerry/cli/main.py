@@ -62,10 +62,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "job": ("skerry.cli.jobs:job", "Create, list, pause and delete jobs."),
     "run": ("skerry.cli.runs:run", "Start, list, show, cancel and retry runs."),
     "cluster": ("skerry.cli.clusters:cluster_group", "List Dask clusters, or stop a cluster."),
+    "budget": ("skerry.cli.budgets:budget_group", "Show and set what people and groups may use."),
+    "course": ("skerry.cli.courses:course_group", "Keep places on user servers for a course."),
 }
 """Command name to its place (``module:attribute``) and its line in ``skerry --help``."""
 
-_PLURALS = frozenset({"clusters", "items", "collections", "runs", "jobs", "releases"})
+_PLURALS = frozenset(
+    {"budgets", "clusters", "courses", "items", "collections", "runs", "jobs", "releases"}
+)
 """Names that people type: each lists, or does what its singular does. Help does not show them."""
 
 _EXIT_INTERRUPTED = 130

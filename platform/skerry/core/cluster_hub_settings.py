@@ -43,7 +43,8 @@ class ServiceAddress(ChartSettings):
     Attributes
     ----------
     name
-        ``api``, ``maps``, ``dashboards``, ``worker``, ``dask-gateway`` or ``prometheus``.
+        ``api``, ``maps``, ``dashboards``, ``worker``, ``dask-gateway``, ``prometheus`` or, where
+        budgets are enabled, ``spawner``: the hub as it asks for room in them.
     url
         Its address in the cluster, to which the proxy routes ``/services/<name>/``; None for a
         service without pages. For ``dask-gateway`` this is the gateway's API itself, never its
@@ -82,6 +83,23 @@ class IdleRules(ChartSettings):
                 "or nobody is told in time"
             )
         return self
+
+
+class BudgetRules(ChartSettings):
+    """Whether servers and Dask clusters count against budgets.
+
+    Attributes
+    ----------
+    enabled
+        Whether the hub and the gateway ask the api before a start. Runs count in any case, as soon
+        as there is a budget.
+    hold_hours
+        For how many hours a start reserves, or as long as the budget lasts, but at least for an
+        hour. What lives longer goes on, and is counted.
+    """
+
+    enabled: bool = False
+    hold_hours: int = Field(default=4, ge=1, le=720)
 
 
 class DaskRules(ChartSettings):
@@ -161,6 +179,8 @@ class ClusterHubSettings(ChartSettings):
         When servers end.
     dask
         What Dask clusters may take; None where there is no gateway.
+    budgets
+        Whether servers and Dask clusters count against budgets.
     environment
         More variables of user servers and Dask clusters. Nothing secret: people read them.
     """
@@ -181,12 +201,24 @@ class ClusterHubSettings(ChartSettings):
     start_minutes: int = Field(default=10, ge=1, le=120)
     idle: IdleRules = IdleRules()
     dask: DaskRules | None = None
+    budgets: BudgetRules = BudgetRules()
     environment: dict[str, str] = Field(default_factory=dict)
 
     @property
     def inside_url(self) -> str:
         """Where pods reach the platform."""
         return self.internal_url or self.public_url
+
+    def find_url(self, service: str) -> str:
+        """Return the address of a part inside the cluster; empty if it has none."""
+        urls = {each.name: each.url for each in self.services}
+        return urls.get(service) or ""
+
+    @model_validator(mode="after")
+    def _check_budgets(self) -> Self:
+        if self.budgets.enabled and not self.find_url("api"):
+            raise ValueError("budgets are enabled, but services names no api with a url")
+        return self
 
     @model_validator(mode="after")
     def _check_people(self) -> Self:

@@ -23,6 +23,9 @@ class Scope(StrEnum):
     PLATFORM_ADMIN = "custom:skerry:platform:admin"
     PLATFORM_MEASURE = "custom:skerry:platform:measure"
     PLATFORM_AUDIT = "custom:skerry:platform:audit"
+    BUDGETS_READ = "custom:skerry:budgets:read"
+    BUDGETS_MANAGE = "custom:skerry:budgets:manage"
+    BUDGETS_RESERVE = "custom:skerry:budgets:reserve"
 
 
 DESCRIPTIONS: dict[Scope, str] = {
@@ -40,6 +43,9 @@ DESCRIPTIONS: dict[Scope, str] = {
     Scope.PLATFORM_ADMIN: "See the logs and state of the platform's own parts",
     Scope.PLATFORM_MEASURE: "Read what the platform's parts measure of themselves",
     Scope.PLATFORM_AUDIT: "Read who changed what",
+    Scope.BUDGETS_READ: "See the budgets of everybody, and all courses",
+    Scope.BUDGETS_MANAGE: "Set budgets, and keep seats for courses",
+    Scope.BUDGETS_RESERVE: "Reserve and count what starts (only the hub and the gateway)",
 }
 
 SCIENTIST = frozenset(
@@ -67,6 +73,8 @@ OPERATOR = frozenset(
         Scope.PRODUCTION_OPERATE,
         Scope.PLATFORM_MEASURE,
         Scope.PLATFORM_AUDIT,
+        Scope.BUDGETS_READ,
+        Scope.BUDGETS_MANAGE,
     }
 )
 PUBLICISER = frozenset({Scope.CATALOG_PUBLICISE, Scope.PRODUCTION_PUBLICISE})

@@ -181,12 +181,16 @@ _DECIDED: dict[str, tuple[str, str, Scope | None, str]] = {
     "/run/ws": ("websocket", VIEWER, Scope.PRODUCTION_READ, "/run/ws"),
     "/map/?": ("page", VIEWER, Scope.CATALOG_READ, "/map"),
     "/map/ws": ("websocket", VIEWER, Scope.CATALOG_READ, "/map/ws"),
+    # the api shows each viewer their own budgets
+    "/budgets/?": ("page", VIEWER, None, "/budgets"),
+    "/budgets/ws": ("websocket", VIEWER, None, "/budgets/ws"),
     # Bokeh's and Panel's published JavaScript and styles, as everybody can get them elsewhere
     "/static/(?!extensions/)(.*)": ("static", ANYONE, None, "/static/js/bokeh.min.js"),
     "/static/(.*)": ("static", ANYONE, None, "/static/js/bokeh.min.js"),
     "/runs/static/(.*)": ("static", ANYONE, None, "/runs/static/js/bokeh.min.js"),
     "/run/static/(.*)": ("static", ANYONE, None, "/run/static/js/bokeh.min.js"),
     "/map/static/(.*)": ("static", ANYONE, None, "/map/static/js/bokeh.min.js"),
+    "/budgets/static/(.*)": ("static", ANYONE, None, "/budgets/static/js/bokeh.min.js"),
     "/static/extensions/(.*)": ("static", ANYONE, None, "/static/extensions/panel/panel.min.js"),
 }  # fmt: skip
 

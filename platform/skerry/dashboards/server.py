@@ -21,6 +21,7 @@ from skerry.core.measurements import Measurements
 from skerry.core.programs import run_program
 from skerry.core.settings import DASHBOARDS_PREFIX, ServiceSettings, read_internal_url
 from skerry.core.tornado_hosts import refuse_unknown_hosts
+from skerry.dashboards.budgets import BudgetsPage
 from skerry.dashboards.handlers import (
     AssetHandler,
     ExportHandler,
@@ -52,6 +53,7 @@ _TITLES = {
     "/runs": "Runs · Skerry",
     "/run": "Run · Skerry",
     "/map": "Map · Skerry",
+    "/budgets": "Budgets · Skerry",
 }
 
 
@@ -181,7 +183,16 @@ def _list_pages(inside_url: str) -> dict[str, Page]:
         arguments = {name: _read_argument(name) for name in ("item", "variable")}
         return MapPage(begin_visit(inside_url), **arguments).show()
 
-    return {"/": show_overview, "/runs": show_runs, "/run": show_run, "/map": show_map}
+    def show_budgets() -> pn.Template:
+        return BudgetsPage(begin_visit(inside_url), _read_argument("month")).show()
+
+    return {
+        "/": show_overview,
+        "/runs": show_runs,
+        "/run": show_run,
+        "/map": show_map,
+        "/budgets": show_budgets,
+    }
 
 
 def _read_argument(name: str) -> str:

@@ -17,7 +17,7 @@ TEMPLATES = Environment(
 )
 """Every value is escaped: names, parameters and messages come from outside."""
 
-NAVIGATION = (("", "Overview"), ("runs", "Runs"), ("map", "Map"))
+NAVIGATION = (("", "Overview"), ("runs", "Runs"), ("map", "Map"), ("budgets", "Budgets"))
 
 
 def render(template: str, **values: object) -> str:

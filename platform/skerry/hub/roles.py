@@ -18,7 +18,7 @@ def set_roles(config: Any, settings: HubSettings) -> None:
     config.JupyterHub.load_roles = [
         *people_roles(settings.owner),
         run_role(),
-        *service_roles(),
+        *service_roles({service.name for service in settings.services}),
         _supervisor_role(settings.owner),
     ]
 
@@ -65,7 +65,7 @@ def _supervisor_role(owner: str) -> dict[str, Any]:
 
 
 def service_roles(present: Collection[str] | None = None) -> list[dict[str, Any]]:
-    """Return the roles of services: one creates tokens of runs, two look after clusters.
+    """Return the roles of services, each with the few scopes that its work needs.
 
     `api` also looks up names to whom something is given. The hub refuses a role of a service that
     it does not know: `present` names those that it knows, None all of them.
@@ -98,6 +98,18 @@ def service_roles(present: Collection[str] | None = None) -> list[dict[str, Any]
             "scopes": [str(Scope.PLATFORM_MEASURE)],
             "services": ["prometheus"],
         },
+        {
+            "name": f"{ROLE_PREFIX}accountant",
+            "description": "Skerry: reserve of budgets before something starts",
+            "scopes": [str(Scope.BUDGETS_RESERVE)],
+            "services": ["spawner", "dask-gateway"],
+        },
+        {
+            "name": f"{ROLE_PREFIX}registrar",
+            "description": "Skerry: see which user servers live",
+            "scopes": ["list:users", "read:servers"],
+            "services": ["worker"],
+        },
     ]
     if present is None:
         return roles
@@ -122,6 +134,7 @@ _VIEWING = {
             Scope.CATALOG_WITHDRAWN,
             Scope.PRODUCTION_READ,
             Scope.PLATFORM_ADMIN,
+            Scope.BUDGETS_READ,
         },
     ),
     "maps": ({"maps"}, {Scope.CATALOG_READ, Scope.CATALOG_WITHDRAWN}),
@@ -134,6 +147,7 @@ _VIEWING = {
             Scope.PRODUCTION_READ,
             Scope.PRODUCTION_OPERATE,
             Scope.PLATFORM_ADMIN,
+            Scope.BUDGETS_READ,
         },
     ),
 }

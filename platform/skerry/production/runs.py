@@ -29,6 +29,7 @@ from skerry.production.occurrences import check_partition, find_tick
 from skerry.production.placeholders import fill_placeholders
 from skerry.production.releases import get_approved, get_release
 from skerry.production.run_history import find_run, get_run
+from skerry.production.spending import reserve_run, settle_runs
 from skerry.production.tables import runs
 from skerry.production.values import complete_values
 from skerry.storage.recording import name_request
@@ -71,6 +72,8 @@ def start_run(
     ConflictError
         If the release is not approved, or the key belongs to a run with other parameters or
         another data day.
+    BudgetSpentError
+        If the budget of its owner has not enough left.
     """
     job = find_job(connection, job_name, viewer=KEEPER)
     release = get_approved(connection, job["release_id"])
@@ -90,6 +93,7 @@ def start_run(
             request = name_request(connection) or new_identifier()
             row = insert(runs).values(**values, request=request, status="queued")
             connection.execute(row)
+            reserve_run(connection, values)
     except IntegrityError:
         return _get_same(connection, values, complete, data_day), False
     return get_run(connection, values["id"]), True
@@ -217,10 +221,13 @@ def retry_run(connection: Connection, run_id: str) -> RunDetails:
         If it succeeded or has not ended.
     InvalidInputError
         If its parameters do not fit the release's schema: its tick could not be started for that.
+    BudgetSpentError
+        If the budget of its owner has not enough left.
     """
     row = find_run(connection, run_id, viewer=KEEPER)
     release = get_release(connection, row["release_id"])
     parameters = complete_values(release.schema_, row["parameters"])
+    settle_runs(connection)  # while it still counts as ended
     changed = connection.execute(
         update(runs)
         .where(runs.c.id == row["id"], runs.c.status.in_(["failed", "cancelled", "passed"]))
@@ -240,4 +247,5 @@ def retry_run(connection: Connection, run_id: str) -> RunDetails:
             f"The run {row['id']} is {row['status']}.",
             remedy="Only failed, cancelled and passed runs can be retried.",
         )
+    reserve_run(connection, find_run(connection, row["id"], viewer=KEEPER))
     return get_run(connection, row["id"])

@@ -22,7 +22,9 @@ from skerry.production.tokens import GRACE_S
 from skerry.services.application import create_application, serve
 from skerry.services.attempts import create_attempts_router
 from skerry.services.audit import create_audit_router
+from skerry.services.budgets import create_budgets_router
 from skerry.services.clusters import create_clusters_router
+from skerry.services.courses import create_courses_router
 from skerry.services.figures import watch_machine, watch_production, watch_upkeep, watch_workers
 from skerry.services.files import create_files_router
 from skerry.services.grants import create_grants_router
@@ -71,6 +73,8 @@ def create_api(
         create_production_router(stores, self_approval=settings.self_approval),
         create_attempts_router(stores),
         create_audit_router(stores),
+        create_budgets_router(stores),
+        create_courses_router(stores),
         create_clusters_router(stores, Gateway.from_environment()),
         create_logs_router(data),
         create_health_router(stores.reader, data),

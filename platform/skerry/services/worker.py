@@ -33,6 +33,8 @@ from skerry.core.worker_settings import RunLimits, WorkerSettings
 from skerry.production.clusters import Gateway
 from skerry.production.execution import PROGRAM, Attempts
 from skerry.production.executors.choosing import check_executor, open_executor
+from skerry.production.hub_servers import HubServers
+from skerry.production.spending import SpendingUpkeep
 from skerry.production.tokens import TokenMinter
 from skerry.production.upkeep.daily import Upkeep
 from skerry.production.workers import ONLY_WORKER, WorkerBook
@@ -134,9 +136,10 @@ class Worker:
         gateway = Gateway.from_environment()
         workflows = Workflows(client, name, runs.list_carried)
         reconciler = Reconciler(self._engine, workflows, self._minter, gateway, book)
-        self._go_rounds(reconciler)
+        spending = SpendingUpkeep(self._engine, gateway, HubServers.from_environment())
+        self._go_rounds(reconciler, spending.look)
 
-    def _go_rounds(self, reconciler: "Reconciler") -> None:
+    def _go_rounds(self, reconciler: "Reconciler", *more: Callable[[], object]) -> None:
         """Do a round every half second; new runs that the bell tells are handed over at once."""
         last_report = last_look = time.monotonic() - _LOOK_S
 
@@ -146,7 +149,8 @@ class Worker:
             if time.monotonic() - last_report > _READY_S - _ROUND_S:
                 self._say_ready()
                 last_report = time.monotonic()
-            self._upkeep.look()
+            for look in (self._upkeep.look, *more):
+                look()
             if time.monotonic() - last_look > _LOOK_S:
                 self._attempts.forget_old()
                 last_look = time.monotonic()

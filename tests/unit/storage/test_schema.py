@@ -22,7 +22,10 @@ from skerry.storage.layout import DataFolder
 
 __all__ = ["data", "engine"]
 
-TABLES = ("skerry.storage.tables", "skerry.catalog.tables", "skerry.production.tables")
+TABLES = (
+    "skerry.storage.tables", "skerry.catalog.tables", "skerry.production.tables",
+    "skerry.budgets.tables",
+)  # fmt: skip
 
 
 @pytest.fixture(params=KINDS)

@@ -5,6 +5,7 @@ from typing import Any
 from skerry.core.cluster_hub_settings import ClusterHubSettings
 from skerry.hub.kubernetes.accounts import set_accounts
 from skerry.hub.kubernetes.addresses import set_addresses
+from skerry.hub.kubernetes.budgets import set_budgets
 from skerry.hub.kubernetes.idle import set_idle_culling
 from skerry.hub.kubernetes.pages import set_pages
 from skerry.hub.kubernetes.pods import set_pods
@@ -33,5 +34,6 @@ def configure_hub(config: Any, settings: ClusterHubSettings) -> None:
     set_pods(config, settings)
     set_volumes(config, settings)
     set_profiles(config, settings)
+    set_budgets(config, settings)
     set_idle_culling(config, settings)
     set_pages(config, settings)

@@ -14,7 +14,8 @@ from skerry.core.cluster_hub_settings import ClusterHubSettings, DaskRules
 from skerry.core.errors import InvalidInputError
 from skerry.core.hub_profiles import count_bytes
 from skerry.core.logs import LOG_FORMAT
-from skerry.core.settings import GATEWAY_PREFIX
+from skerry.core.settings import GATEWAY_PREFIX, read_variables
+from skerry.hub.kubernetes.budget_desk import BudgetDesk
 from skerry.hub.kubernetes.pods import CONTAINER_SECURITY, POD_SECURITY
 
 _SERVICE = "dask-gateway"
@@ -48,6 +49,7 @@ def configure_gateway(config: Any, settings: ClusterHubSettings | None = None) -
     _set_authentication(config, settings)
     _set_clusters(config, settings)
     _set_limits(config, settings.dask)
+    _set_budgets(config, settings)
     config.LimitedBackend.cluster_options = offer_options(settings, settings.dask)
 
 
@@ -117,6 +119,14 @@ def _set_limits(config: Any, rules: DaskRules) -> None:
     clusters.scheduler_memory = clusters.scheduler_memory_limit = memory
     clusters.idle_timeout = rules.idle_minutes * 60
     config.LimitedBackend.rules = rules
+
+
+def _set_budgets(config: Any, settings: ClusterHubSettings) -> None:
+    """Let clusters reserve before they start, with the token that the gateway has at the hub."""
+    if settings.budgets.enabled:
+        [token] = read_variables("JUPYTERHUB_API_TOKEN")
+        desk = BudgetDesk(settings.find_url("api"), token, settings.budgets.hold_hours)
+        config.LimitedBackend.desk = desk
 
 
 def offer_options(settings: ClusterHubSettings, rules: DaskRules) -> Options:

@@ -8,12 +8,15 @@ pass the limits, since the number of workers is part of the cluster's object.
 import asyncio
 from dataclasses import dataclass
 from typing import Any, Self
+from uuid import uuid4
 
 from dask_gateway_server.backends.base import PublicException
 from dask_gateway_server.backends.kubernetes import KubeBackend
+from traitlets import Any as AnyTrait
 from traitlets import Instance
 
 from skerry.core.cluster_hub_settings import DaskRules
+from skerry.core.errors import SkerryError
 from skerry.core.hub_profiles import count_bytes
 from skerry.hub.gateway_clusters import describe_cluster
 
@@ -89,10 +92,18 @@ class LimitedBackend(KubeBackend):  # type: ignore[misc]
     """Clusters as objects of Kubernetes, within the limits of their owner."""
 
     rules = Instance(DaskRules, config=True, help="The limits.")
+    desk = AnyTrait(None, config=True, help="Where budgets are asked before a start.")
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._starting = asyncio.Lock()
+        self._next_name = ""
+
+    def make_cluster_object(self, username: str, options: Any, config: Any) -> dict[str, Any]:
+        """Return the object of a cluster, with the name under which it has reserved."""
+        made: dict[str, Any] = super().make_cluster_object(username, options, config)
+        made["metadata"] |= {"name": self._next_name, "labels": self.get_labels(self._next_name)}
+        return made
 
     async def start_cluster(self, user: Any, cluster_options: dict[str, Any]) -> str:
         """Start a cluster.
@@ -100,7 +111,7 @@ class LimitedBackend(KubeBackend):  # type: ignore[misc]
         Raises
         ------
         PublicException
-            If it would pass a limit of its owner; the client shows the words.
+            If it would pass a limit of its owner, or a budget; the client shows the words.
         """
         async with self._starting:  # between counting and creating nobody else creates
             _, config = await self.process_cluster_options(user, cluster_options)
@@ -108,8 +119,26 @@ class LimitedBackend(KubeBackend):  # type: ignore[misc]
             refusal = explain_refusal(await self._count(user.name), asked, self.rules)
             if refusal:
                 raise PublicException(refusal)
+            self._next_name = uuid4().hex
+            if self.desk is not None:
+                await self._reserve(user, f"{config.namespace}.{self._next_name}", asked)
             name: str = await super().start_cluster(user, cluster_options)
             return name
+
+    async def stop_cluster(self, cluster_name: str, failed: bool = False) -> None:
+        """End a cluster, and what it has reserved."""
+        await super().stop_cluster(cluster_name, failed=failed)
+        if self.desk is not None:
+            await self.desk.end(f"cluster-{cluster_name}")
+
+    async def _reserve(self, user: Any, cluster: str, asked: Share) -> None:
+        try:
+            await self.desk.reserve(
+                id=f"cluster-{cluster}", kind="cluster", name=cluster, account=user.name,
+                groups=sorted(user.groups), cores=asked.cores, memory=asked.memory,
+            )  # fmt: skip
+        except SkerryError as error:
+            raise PublicException(str(error)) from None
 
     async def _count(self, username: str) -> Share:
         """Return what a user's clusters take, asked of Kubernetes: the cache may be behind."""

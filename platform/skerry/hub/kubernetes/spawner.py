@@ -4,15 +4,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kubespawner import KubeSpawner
+from traitlets import Any as AnyTrait
 from traitlets import Instance, Unicode
 
 from skerry.core.cluster_hub_settings import ClusterHubSettings
 from skerry.core.errors import InvalidInputError
+from skerry.hub.kubernetes.budgets import reserve_server
 from skerry.hub.kubernetes.ends import GONE, explain_idleness, explain_pod
 from skerry.hub.kubernetes.profiles import list_choices, list_profiles
 from skerry.hub.kubernetes.volumes import list_groups, list_mounts, list_volumes
 
-_LAST_END = "last_end"
+_LAST_END, _RESERVATION = "last_end", "reservation"
 _OPTIONS = frozenset({"profile", "image"})
 
 
@@ -35,18 +37,26 @@ class PersonSpawner(KubeSpawner):  # type: ignore[misc]
     last_end
         Why the server ended, in words for its person; empty if they ended it. It outlives the
         server, and the hub.
+    desk
+        Where budgets are asked before a start; None where they do not count servers.
+    reservation
+        What this start has reserved of budgets; empty if nothing.
     """
 
     settings = Instance(ClusterHubSettings, config=True, help="The settings of the hub.")
     last_end = Unicode("")
+    desk = AnyTrait(None, config=True, help="Where budgets are asked before a start.")
+    reservation = Unicode("")
 
     async def load_user_options(self) -> None:
-        """Apply what the person chose, and give the server the volumes of their groups.
+        """Apply what the person chose, with the volumes of their groups, if a budget has room.
 
         Raises
         ------
         ChoiceError
             If they are not offered it: their groups decide.
+        SpawnException
+            If a budget has not enough left.
         """
         groups = list_groups(self)
         check_choice(self.user_options or {}, list_profiles(self.settings, groups))
@@ -56,6 +66,8 @@ class PersonSpawner(KubeSpawner):  # type: ignore[misc]
         for name in ("node_selector", "extra_resource_limits", "extra_resource_guarantees"):
             setattr(self, name, {})
         await super().load_user_options()
+        if self.desk is not None:
+            await reserve_server(self)
 
     async def start(self) -> Any:
         """Start the server; the end of the last one is no news any more."""
@@ -85,12 +97,13 @@ class PersonSpawner(KubeSpawner):  # type: ignore[misc]
     def get_state(self) -> dict[str, Any]:
         """Return what the hub's database keeps."""
         state: dict[str, Any] = super().get_state()
-        return {**state, _LAST_END: self.last_end}
+        return {**state, _LAST_END: self.last_end, _RESERVATION: self.reservation}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take back what the hub's database has kept."""
         super().load_state(state)
         self.last_end = state.get(_LAST_END, "")
+        self.reservation = state.get(_RESERVATION, "")
 
 
 def check_choice(choice: dict[str, Any], offered: list[dict[str, Any]]) -> None:

@@ -1,0 +1,1 @@
+"""Budgets: what people and groups may use in a month, what they have used, what is reserved."""

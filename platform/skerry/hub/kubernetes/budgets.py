@@ -1,0 +1,59 @@
+"""Servers of people reserve of budgets before they start, and are counted when they end."""
+
+from typing import Any
+from uuid import uuid4
+
+from jupyterhub.spawner import SpawnException
+
+from skerry.core.cluster_hub_settings import ClusterHubSettings, read_token
+from skerry.core.errors import SkerryError
+from skerry.hub.kubernetes.budget_desk import BudgetDesk
+from skerry.hub.kubernetes.volumes import list_groups
+
+SPAWNER = "spawner"
+"""The service with whose token the hub asks."""
+
+
+def set_budgets(config: Any, settings: ClusterHubSettings) -> None:
+    """Let servers reserve before they start, if the settings say so.
+
+    Raises
+    ------
+    SkerryError
+        If the token of the service is missing.
+    """
+    if not settings.budgets.enabled:
+        return
+    url, hours = settings.find_url("api"), settings.budgets.hold_hours
+    longest = settings.idle.longest_hours
+    hours = min(hours, longest) if longest else hours
+    config.PersonSpawner.desk = BudgetDesk(url, read_token(SPAWNER), hours)
+    config.PersonSpawner.post_stop_hook = end_reservation
+
+
+async def reserve_server(spawner: Any) -> None:
+    """Reserve what a person's server may use; its size is known from the chosen profile.
+
+    Raises
+    ------
+    SpawnException
+        If it may not start; the hub's page, and its API, show the words.
+    """
+    spawner.reservation = uuid4().hex
+    try:
+        await spawner.desk.reserve(
+            id=spawner.reservation, kind="server", name=f"{spawner.user.name}/{spawner.name}",
+            account=spawner.user.name, groups=sorted(list_groups(spawner)),
+            profile=(spawner.user_options or {}).get("profile", ""),
+            cores=spawner.cpu_limit or 0, memory=spawner.mem_limit or 0,
+        )  # fmt: skip
+    except SkerryError as error:
+        spawner.reservation = ""
+        raise SpawnException(str(error), reason="budget", status_code=error.status) from None
+
+
+async def end_reservation(spawner: Any) -> None:
+    """Count what a server has used, when it has ended; also after a start that failed."""
+    if spawner.reservation:
+        await spawner.desk.end(spawner.reservation)
+        spawner.reservation = ""

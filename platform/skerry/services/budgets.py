@@ -1,0 +1,141 @@
+"""HTTP routes of budgets: who may use how much in a month, and what starts reserve of it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+from sqlalchemy import Connection
+
+from skerry.budgets.accounts import list_accounts
+from skerry.budgets.amounts import Size, name_month, read_month
+from skerry.budgets.ledger import Start, end_now, reserve
+from skerry.budgets.limits import (
+    EACH,
+    Budget,
+    check_budget_holder,
+    list_budgets,
+    remove_budget,
+    set_budget,
+)
+from skerry.core.errors import InvalidInputError
+from skerry.core.gateway import split_owner
+from skerry.core.ownership import PLATFORM_OWNER, check_owner
+from skerry.core.scopes import Scope, list_projects
+from skerry.core.time import utc_now
+from skerry.models.budgets import (
+    BudgetOfEach,
+    BudgetOrder,
+    BudgetPage,
+    Month,
+    StartAnswer,
+    StartOrder,
+)
+from skerry.production.spending import find_cluster_owner
+from skerry.services.access import speak_for
+from skerry.services.guarded_route import create_router
+from skerry.services.identity import Identity, require
+from skerry.services.stores import Stores
+
+Anybody = Annotated[Identity, Depends(require())]
+Keeper = Annotated[Identity, Depends(require(Scope.BUDGETS_MANAGE))]
+Starter = Annotated[Identity, Depends(require(Scope.BUDGETS_RESERVE))]
+
+_HOUR_S = 3600
+
+
+def create_budgets_router(stores: Stores) -> APIRouter:
+    """Return the routes under ``/budgets``."""
+    router = create_router(prefix="/budgets", tags=["budgets"])
+    _add_budgets(router, stores)
+    _add_reservations(router, stores)
+    return router
+
+
+def _add_budgets(router: APIRouter, stores: Stores) -> None:
+    @router.get("")
+    def list_month(who: Anybody, month: Month | None = None) -> BudgetPage:
+        """Show what a month has used: of oneself and one's projects; to operators of everybody."""
+        now = utc_now()
+        shown = month or name_month(now)
+        read_month(shown)
+        with stores.reader.connect() as connection:
+            accounts = list_accounts(connection, shown, now, _choose_holders(who))
+            return BudgetPage(month=shown, accounts=accounts, each=_list_each(connection))
+
+    @router.put("/{holder}")
+    def change_budget(holder: str, order: BudgetOrder, who: Keeper) -> BudgetPage:
+        """Set the monthly budget of a person, a project, or each of them (``person:*``)."""
+        budget = Budget(check_budget_holder(holder), **order.model_dump())
+        now = utc_now()
+        with stores.change(who) as connection:
+            set_budget(connection, budget)
+            shown = [] if budget.holder in EACH else [budget.holder]
+            accounts = list_accounts(connection, name_month(now), now, shown)
+            each = _list_each(connection)
+        return BudgetPage(month=name_month(now), accounts=accounts, each=each)
+
+    @router.delete("/{holder}", status_code=204)
+    def delete_budget(holder: str, who: Keeper) -> Response:
+        """Remove a budget: no limit is left but that of each. What was used stays counted."""
+        with stores.change(who) as connection:
+            remove_budget(connection, check_budget_holder(holder))
+        return Response(status_code=204)
+
+
+def _add_reservations(router: APIRouter, stores: Stores) -> None:
+    @router.post("/reservations", status_code=201)
+    def reserve_start(order: StartOrder, who: Starter) -> StartAnswer:
+        """Reserve what a server or a Dask cluster may use, before it starts; 409 says why not."""
+        with stores.change(who) as connection:
+            made = reserve(connection, _read_start(connection, order), utc_now())
+        if made is None:
+            return StartAnswer(counted=False)
+        return StartAnswer(counted=True, person=made.person, project=made.project, until=made.until)
+
+    @router.delete("/reservations/{reservation}", status_code=204)
+    def end_start(reservation: str, who: Starter) -> Response:
+        """Count what has ended now; it is no error if it was counted before."""
+        with stores.change(who) as connection:
+            end_now(connection, reservation, utc_now())
+        return Response(status_code=204)
+
+
+def _choose_holders(who: Identity) -> list[str] | None:
+    """Return whose accounts somebody sees; None for all."""
+    if who.may(Scope.BUDGETS_READ, Scope.BUDGETS_MANAGE):
+        return None
+    owners = speak_for(who).owners - {PLATFORM_OWNER}
+    return sorted(owner for owner in owners if not owner.startswith("service:"))
+
+
+def _list_each(connection: Connection) -> list[BudgetOfEach]:
+    budgets = list_budgets(connection)
+    return [
+        BudgetOfEach(
+            holder=name, core_hours=budgets[name].core_hours,
+            memory_hours=budgets[name].memory_hours, contact=budgets[name].contact,
+        )
+        for name in EACH
+        if name in budgets
+    ]  # fmt: skip
+
+
+def _read_start(connection: Connection, order: StartOrder) -> Start:
+    account, token_hash = split_owner(order.account)
+    if token_hash is None:
+        person, projects = check_owner(f"person:{account}"), list_projects(frozenset(order.groups))
+        payers = [f"project:{name}" for name in sorted(projects)]
+    else:
+        owner = find_cluster_owner(connection, token_hash)
+        if owner is None:
+            raise InvalidInputError(
+                f"No run has the attempt that asks as {account!r}.",
+                remedy="Start clusters of runs in their attempts alone.",
+            )
+        is_person = owner.startswith("person:")
+        person, payers = (owner, []) if is_person else ("", [owner])
+    seconds = max(1, round(order.hours * _HOUR_S))
+    return Start(
+        id=order.id, thing=f"{order.kind}/{order.name}", kind=order.kind,
+        size=Size.of(order.cores, order.memory), wanted_s=seconds,
+        least_s=min(seconds, _HOUR_S), person=person, projects=payers, profile=order.profile,
+    )  # fmt: skip
