@@ -3,9 +3,9 @@
 Where attempts run, and as what, is the executor's affair.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from sqlalchemy import Engine, RowMapping
 
@@ -14,6 +14,7 @@ from skerry.core.ownership import KEEPER
 from skerry.core.request_ids import REQUEST_VARIABLE
 from skerry.core.settings import GATEWAY_PREFIX
 from skerry.models.releases import Release
+from skerry.production.cancellations import Cancellations
 from skerry.production.epochs import Outcome, list_newest, record_token
 from skerry.production.executors.protocol import (
     AttemptName,
@@ -71,6 +72,10 @@ class Attempts:
     minter: TokenMinter
     stopping: Callable[[], bool]
     memory: int | None = None
+
+    @cached_property
+    def _cancellations(self) -> Cancellations:
+        return Cancellations(self.engine)
 
     def are_there(self, run_id: str, epoch: int) -> bool:
         """Return whether an attempt is at work, or has ended and can still say how."""
@@ -158,7 +163,7 @@ class Attempts:
         """Raise if an attempt that is just starting is no longer wanted."""
         if self.stopping():
             raise StoppingError
-        if self._is_cancelled(run_id):
+        if self._read(run_id)[0]["cancel_requested"]:  # just now, not a second ago
             raise CancelledError
 
     def _make_secrets(self, run: RowMapping, epoch: int) -> Mapping[str, str]:
@@ -175,20 +180,23 @@ class Attempts:
 
     def _watch(self, name: AttemptName) -> AttemptState:
         """Wait for the end of an attempt; end it if its run is cancelled."""
-        checked = time.monotonic()
         while True:
             state = self.executor.poll(name)
             if self.stopping():  # the worker itself may have ended it
                 raise StoppingError
             if state.is_over:
                 return state
-            if time.monotonic() - checked > 5 * _POLL_S:
-                checked = time.monotonic()
-                if self._is_cancelled(name.run):
-                    self.executor.end(name, "Cancelled.")
+            if self._is_cancelled(name.run):
+                self.executor.end(name, "Cancelled.")
             self.executor.wait(name, _POLL_S)
 
     def _is_cancelled(self, run_id: str) -> bool:
+        """Return whether a run is cancelled; only what the database says now ends an attempt.
+
+        Within the second for which the common answer is good, the run may have been queued anew.
+        """
+        if not self._cancellations.include(run_id):
+            return False
         return bool(self._read(run_id)[0]["cancel_requested"])
 
     def _judge(self, name: AttemptName, state: AttemptState) -> Outcome:

@@ -1,7 +1,9 @@
 """The logs of attempts that run as Jobs: read from Kubernetes, and kept in the object store."""
 
 import logging
+import threading
 import time
+from dataclasses import dataclass
 
 from lightkube.resources.core_v1 import Pod
 
@@ -16,10 +18,20 @@ from skerry.storage.run_folder import RunFile, RunFolder
 _LOG = logging.getLogger("skerry.worker")
 _SAVE_S = 5.0
 """How often the log of an attempt at work is read, while there are few attempts."""
-_READS_PER_S = 10
-"""How many logs of attempts at work are read in a second at most: Kubernetes gives each whole."""
+_READS_PER_S = 50
+_BYTES_PER_S = 20_000_000
+"""How many logs of attempts at work are read in a second at most, and how many bytes: Kubernetes
+gives each log whole."""
 _OWN_WORDS = 1_000_000
 """Bytes that Skerry's own lines may take in a log, beyond what its notebook may print."""
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """When a log was kept last, and how long it was."""
+
+    time: float
+    size: int
 
 
 class Logs:
@@ -36,7 +48,9 @@ class Logs:
     def __init__(self, objects: Objects, cluster: Cluster) -> None:
         self._objects = objects
         self._cluster = cluster
-        self._saved: dict[AttemptName, float] = {}
+        self._turn = threading.Lock()
+        self._kept: dict[AttemptName, _Kept] = {}
+        self._bytes = 0
 
     def prepare(self, name: AttemptName) -> None:
         """Make an attempt's folder ready."""
@@ -49,8 +63,10 @@ class Logs:
 
     def keep_now_and_then(self, name: AttemptName, pod: Pod | None) -> None:
         """Keep the log of an attempt at work, unless that was done a short while ago."""
-        pause_s = max(_SAVE_S, len(self._saved) / _READS_PER_S)
-        if time.monotonic() - self._saved.get(name, -pause_s) >= pause_s:
+        with self._turn:
+            pause_s = choose_pause(len(self._kept), self._bytes)
+            kept = self._kept.get(name)
+        if kept is None or time.monotonic() - kept.time >= pause_s:
             self.keep(name, pod)
 
     def keep(self, name: AttemptName, pod: Pod | None, end: str = "") -> None:
@@ -61,12 +77,13 @@ class Logs:
         end
             How it ended, where nobody else can say it in the log.
         """
-        self._saved[name] = time.monotonic()
+        began = time.monotonic()
         most = RunLimits.from_environment().log + _OWN_WORDS
         printed = None
         if pod is not None and pod.metadata is not None and pod.metadata.name is not None:
             printed = self._cluster.read_log(pod.metadata.name, most)
         folder = RunFolder(self._objects, name.run, name.epoch)
+        size = len(printed or b"")
         try:
             kept = folder.read(RunFile.LOG) or b""
             content = printed if printed is not None and len(printed) > len(kept) else kept
@@ -75,9 +92,31 @@ class Logs:
                 content += stamp(end)
             if content != kept:
                 folder.replace_log(content)
+            size = len(content)
         except (OSError, SkerryError) as error:
             _LOG.warning("The log of the attempt %s is not kept now: %s", name, error)
+        self._note(name, _Kept(began, size))
 
     def forget(self, name: AttemptName) -> None:
         """Forget when a log was kept: its attempt is over."""
-        self._saved.pop(name, None)
+        self._note(name, None)
+
+    def _note(self, name: AttemptName, kept: _Kept | None) -> None:
+        with self._turn:
+            before = self._kept.pop(name, None)
+            self._bytes += (kept.size if kept else 0) - (before.size if before else 0)
+            if kept is not None:
+                self._kept[name] = kept
+
+
+def choose_pause(count: int, size: int) -> float:
+    """Return how many seconds a log is left alone, after it was read.
+
+    Parameters
+    ----------
+    count
+        How many attempts are at work.
+    size
+        How many bytes their logs have together.
+    """
+    return max(_SAVE_S, count / _READS_PER_S, size / _BYTES_PER_S)
