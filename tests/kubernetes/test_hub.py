@@ -19,6 +19,8 @@ from tests.kubernetes.hub import ClusterHub, serve_cluster_hub
 from tests.kubernetes.server import KubernetesServer
 from tests.platform_process import wait_until
 
+from skerry.hub.kubernetes.gateway_backend import OWNER_LABEL
+
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(600)]
 
 
@@ -189,6 +191,7 @@ def test_dask_clusters_stay_within_the_limits_of_their_owner(gateway: ClusterGat
     first = gateway.start("ann", most_workers=3, image=name_image("b"))
     assert first.status_code == 201, (first.text, gateway.log.read_text()[-3000:])
     [made] = gateway.list_objects()
+    owner = made["metadata"]["labels"][OWNER_LABEL]
     assert made["spec"]["username"] == "ann"
     assert made["spec"]["config"]["image"] == name_image("b")
     assert made["spec"]["config"]["cluster_max_workers"] == 3
@@ -207,6 +210,8 @@ def test_dask_clusters_stay_within_the_limits_of_their_owner(gateway: ClusterGat
     third = gateway.start("ann", most_workers=1)
     assert (third.status_code, "2 is the limit" in third.text) == (422, True)
     assert gateway.start("zoe", most_workers=1).status_code == 201, "each has limits of their own"
+    labels = [item["metadata"]["labels"][OWNER_LABEL] for item in gateway.list_objects()]
+    assert (labels.count(owner), len(labels)) == (2, 3), "a start reads its owner's clusters alone"
     gateway.end(first.json()["name"])
     assert gateway.start("ann", most_workers=1).status_code == 201
 

@@ -6,6 +6,7 @@ pass the limits, since the number of workers is part of the cluster's object.
 """
 
 import asyncio
+import hashlib
 from dataclasses import dataclass
 from typing import Any, Self
 from uuid import uuid4
@@ -22,6 +23,8 @@ from skerry.hub.gateway_clusters import describe_cluster
 
 _GROUP, _PLURAL = "gateway.dask.org", "daskclusters"
 _ENDED = frozenset({"Stopped", "Failed"})
+OWNER_LABEL = "skerry/owner"
+"""Label of a cluster by which its owner's others are found without reading everybody's."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,11 @@ def _word_refusal(what: str, asked: str, taken: str, limit: str) -> str:
     )
 
 
+def _name_owner(username: str) -> str:
+    """Return a label's value for any name of a user."""
+    return hashlib.sha256(username.encode()).hexdigest()[:40]
+
+
 class LimitedBackend(KubeBackend):  # type: ignore[misc]
     """Clusters as objects of Kubernetes, within the limits of their owner."""
 
@@ -102,7 +110,8 @@ class LimitedBackend(KubeBackend):  # type: ignore[misc]
     def make_cluster_object(self, username: str, options: Any, config: Any) -> dict[str, Any]:
         """Return the object of a cluster, with the name under which it has reserved."""
         made: dict[str, Any] = super().make_cluster_object(username, options, config)
-        made["metadata"] |= {"name": self._next_name, "labels": self.get_labels(self._next_name)}
+        labels = self.get_labels(self._next_name) | {OWNER_LABEL: _name_owner(username)}
+        made["metadata"] |= {"name": self._next_name, "labels": labels}
         return made
 
     async def start_cluster(self, user: Any, cluster_options: dict[str, Any]) -> str:
@@ -142,8 +151,9 @@ class LimitedBackend(KubeBackend):  # type: ignore[misc]
 
     async def _count(self, username: str) -> Share:
         """Return what a user's clusters take, asked of Kubernetes: the cache may be behind."""
+        own = f"{self.label_selector},{OWNER_LABEL}={_name_owner(username)}"
         answer = await self.custom_client.list_cluster_custom_object(
-            _GROUP, self.crd_version, _PLURAL, label_selector=self.label_selector
+            _GROUP, self.crd_version, _PLURAL, label_selector=own
         )
         shares = (
             Share.of_cluster(found["spec"]["config"])
