@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml
-from tests.helm.rendering import Chart, Template, list_pods, merge
+from tests.helm.rendering import Chart, Template, list_pods, merge, parse
 from tests.kubernetes.server import KubernetesServer
 
 _FOREIGN = {
@@ -98,8 +97,7 @@ class Release:
         words = ("template", "skerry", str(self.chart.folder), "--namespace", self.namespace)
         made = self.chart.call(*words, values=self.values, **self.changes)
         assert made.returncode == 0, made.stderr
-        objects = [content for content in yaml.safe_load_all(made.stdout) if content]
-        return list(list_pods(objects, self.namespace))
+        return list(list_pods(parse(made.stdout), self.namespace))
 
     def may(self, account: str, verb: str, what: str, namespace: str | None = None) -> bool:
         """Return whether a service account says of itself that it may do something.

@@ -4,11 +4,13 @@ The sub-charts are no part of the repository. SKERRY_SUB_CHARTS names folders in
 separated by colons; without it, a copy of the chart is rendered that depends on nothing.
 """
 
+import json
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,11 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
             both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
             merged[key] = merge(merged[key], value) if both else value
     return merged
+
+
+def parse(text: str) -> list[dict[str, Any]]:
+    """Return the objects in what Helm has printed; by libyaml, as the whole chart is long."""
+    return [content for content in yaml.load_all(text, Loader=yaml.CSafeLoader) if content]
 
 
 def copy_chart(folder: Path, sub_charts: tuple[str, ...] = ()) -> Path:
@@ -102,10 +109,14 @@ class Chart:
 
     def render(self, values: str, *options: str, **changes: Any) -> list[dict[str, Any]]:
         """Return the objects that Helm makes of a values file."""
+        return parse(self._render(values, *options, changes=json.dumps(changes, sort_keys=True)))
+
+    @cache  # noqa: B019 - a session has two charts
+    def _render(self, values: str, *options: str, changes: str) -> str:
         words = ("template", "skerry", str(self.folder), "--namespace", NAMESPACE, *options)
-        result = self.call(*words, values=values, **changes)
+        result = self.call(*words, values=values, **json.loads(changes))
         assert result.returncode == 0, result.stderr
-        return [content for content in yaml.safe_load_all(result.stdout) if content]
+        return result.stdout
 
     def refuse(self, values: str, **changes: Any) -> str:
         """Return what Helm says to values that it must refuse."""
