@@ -107,6 +107,10 @@ def test_the_worker_can_read_where_attempts_run(
     for variable in container["env"]:
         if "value" in variable:
             monkeypatch.setenv(variable["name"], variable["value"])
+    api = find(objects, "Deployment", "skerry-api")["spec"]["template"]["spec"]["containers"][0]
+    told = [item for item in container["env"] if item["name"].startswith("SKERRY_JOBS_IMAGE")]
+    assert len(told) == 2
+    assert all(item in api["env"] for item in told), "it approves what a worker can carry out"
     jobs = JobSettings.from_environment()
     assert jobs.namespace == "skerry-attempts"
     assert jobs.image == f"registry.example.org/skerry/skerry-analysis@{DIGEST}"

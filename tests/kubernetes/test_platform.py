@@ -3,6 +3,8 @@
 Nothing is shared between the worker and the pods: an attempt asks the api, and writes by its grant.
 """
 
+import base64
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ import pytest
 from tests.integration.production.stage import (
     LIMIT_S,
     Stage,
+    approve_as_seen,
     history,
     kill,
     make_notebook,
@@ -24,8 +27,10 @@ from tests.kubernetes.worker_account import IMAGE, prepare_namespace
 from tests.minio_server import S3Server
 from tests.platform_process import free_port, start_platform, wait_until
 from tests.postgresql_server import PostgresqlServer
+from tests.unit.production.test_environments import make_wheel
 
 from skerry.core.settings import DATABASE_VARIABLE, OBJECTS_VARIABLE
+from skerry.production.environments import describe_environment, digest_environment
 from skerry.production.executors.kubernetes.manifest import name_job
 from skerry.production.executors.protocol import AttemptName
 
@@ -33,6 +38,8 @@ pytestmark = [
     pytest.mark.kubernetes, pytest.mark.postgresql, pytest.mark.s3, pytest.mark.timeout(600),
 ]  # fmt: skip
 PARTS = ["gateway", "api", "worker", "hub"]
+TEAM_IMAGE = "registry.example/lakes@sha256:" + "1" * 64
+UNKNOWN_IMAGE = "registry.example/lakes@sha256:" + "2" * 64
 GROW = "held = bytearray(2_000_000_000)\nfor place in range(0, len(held), 4096): held[place] = 1"
 
 
@@ -86,6 +93,11 @@ class Field:
         assert all(address.startswith((public, stage.platform.url)) for address in addresses)
 
 
+def register(image: str) -> str:
+    """Return the registry of images with one team's own."""
+    return json.dumps({digest_environment(describe_environment(image=image)): image})
+
+
 def find_pod(node: Node, run: str, epoch: int = 1) -> Pod:
     """Return the pod of an attempt, once it is at work on a node."""
     job = name_job(AttemptName(run, epoch))
@@ -109,7 +121,8 @@ def field(
         settings = {
             DATABASE_VARIABLE: database, OBJECTS_VARIABLE: f"s3://{bucket}/skerry",
             "SKERRY_EXECUTOR": "kubernetes", "SKERRY_JOBS_NAMESPACE": namespace,
-            "SKERRY_JOBS_IMAGE": IMAGE, "SKERRY_JOBS_PULL_S": "1", "SKERRY_JOBS_LOST_S": "2",
+            "SKERRY_JOBS_IMAGE": IMAGE, "SKERRY_JOBS_IMAGES": register(TEAM_IMAGE),
+            "SKERRY_JOBS_PULL_S": "1", "SKERRY_JOBS_LOST_S": "2",
             "SKERRY_RUN_MEMORY_MB": "1500", "SKERRY_INTERNAL_URL": f"http://localhost:{port}",
             "KUBECONFIG": str(prepare_namespace(control_plane, namespace)),
         }  # fmt: skip
@@ -219,3 +232,47 @@ def test_a_node_that_is_lost_during_a_run(field: Field, tmp_path: Path) -> None:
     told = f"Its node {lost.name} does not answer any more, or was closed to it."
     assert ended["attempts"][0]["detail"] == told
     field.check_published_once(run)
+
+
+def propose(stage: Stage, name: str, **content: Any) -> dict[str, Any]:
+    """Propose the tiny notebook with something more."""
+    asked = {"name": name, "notebook": make_notebook(), **content}
+    proposed: dict[str, Any] = stage.ask("POST", "/production/releases", json=asked)
+    return proposed
+
+
+def test_a_release_runs_in_the_image_that_it_names(field: Field) -> None:
+    stage = field.stage
+    proposed = propose(stage, "lakes", image=TEAM_IMAGE)
+    assert proposed["environment"]["image"] == TEAM_IMAGE
+    path = f"/production/releases/{proposed['id']}/approve"
+    stage.ask("POST", path, json=approve_as_seen(proposed))
+    stage.create_job("lakes", proposed["id"])
+    with field.node() as node:
+        node.images = (TEAM_IMAGE,)  # the platform's own cannot be had here
+        run = stage.start("lakes")
+        assert history(stage.wait_for(run, "succeeded", "failed")) == [(1, "published", None)]
+        assert find_pod(node, run).container["image"] == TEAM_IMAGE
+    field.check_published_once(run)
+
+
+def read_wheel(folder: Path) -> dict[str, str]:
+    """Return a wheel as a proposal brings it."""
+    wheel = make_wheel(folder, "lakes")
+    return {"filename": wheel.name, "content": base64.b64encode(wheel.read_bytes()).decode()}
+
+
+@pytest.mark.parametrize("needs", ["image", "wheels"])
+def test_what_no_image_is_registered_for_is_refused_at_its_approval(
+    field: Field, tmp_path: Path, needs: str
+) -> None:
+    if needs == "image":
+        proposed = propose(field.stage, "unknown", image=UNKNOWN_IMAGE)
+        told = f"The release needs the image {UNKNOWN_IMAGE}, which nobody has registered here."
+    else:
+        proposed = propose(field.stage, "unknown", extra_wheels=[read_wheel(tmp_path)])
+        told = f"needs an image with the environment {proposed['environment_digest']}, which"
+    path = f"/production/releases/{proposed['id']}/approve"
+    refused = field.stage.ask("POST", path, expect=409, json=approve_as_seen(proposed))
+    assert told in refused["detail"]
+    assert f"add '{proposed['environment_digest']}: " in json.dumps(refused)

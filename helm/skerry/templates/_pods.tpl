@@ -189,3 +189,15 @@ readinessProbe:
 - {name: SSL_CERT_FILE, value: /etc/skerry/certificates/{{ .Values.certificates.key }}}
 {{- end }}
 {{- end -}}
+
+{{- /* In which images runs take place: the platform's, and those of other environments. */ -}}
+{{- define "skerry.imageVariables" -}}
+{{- $environments := dict -}}
+{{- range .Values.servers.images -}}
+{{- if .environment }}{{ $_ := set $environments .environment .image }}{{ end -}}
+{{- end -}}
+- {name: SKERRY_JOBS_IMAGE, value: {{ include "skerry.pinnedImage" . | quote }}}
+{{- with $environments }}
+- {name: SKERRY_JOBS_IMAGES, value: {{ toJson . | quote }}}
+{{- end }}
+{{- end -}}

@@ -48,10 +48,15 @@ def release() -> None:
     "--owner", metavar="person:NAME|project:NAME",
     help="To whom it belongs.  [default: the platform's own project]",
 )  # fmt: skip
+@click.option(
+    "--image", metavar="NAME@sha256:DIGEST",
+    help="Your team's own image, in which it runs; on Kubernetes alone.",
+)  # fmt: skip
 @json_option
 def propose(
-    notebook: Path, name: str | None, wheels: tuple[Path, ...], owner: str | None, *, as_json: bool
-) -> None:
+    notebook: Path, name: str | None, wheels: tuple[Path, ...], owner: str | None,
+    image: str | None, *, as_json: bool,
+) -> None:  # fmt: skip
     """Propose NOTEBOOK: pin it with its environment and read its parameters.
 
     Example: skerry release propose water_quality.ipynb --name water-quality
@@ -64,6 +69,7 @@ def propose(
             for path in wheels
         ],
         owner=owner,
+        image=image,
     )
     _show_release(propose_release(connect(), proposal), as_json=as_json)
 
@@ -216,6 +222,8 @@ def _show_release(release: Release, *, as_json: bool) -> None:
     say(f"  environment  {short_digest(release.environment_digest)}")
     for name, digest in release.environment["wheels"].items():
         say(f"  wheel        {name} {short_digest(digest)}")
+    if (image := release.environment.get("image")) is not None:
+        say(f"  image        {image}")
     say(f"  owner        {release.owner}")
     say(f"  readers      {name_readers(public=release.public)}")
     say(f"  proposed     {_say_decision(release.proposed_by, release.proposed)}")

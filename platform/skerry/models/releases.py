@@ -1,7 +1,7 @@
 """Releases: what is proposed, what is recorded, and how it is decided."""
 
 from enum import StrEnum
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from pydantic import AwareDatetime, BaseModel, Field, JsonValue
 
@@ -20,13 +20,16 @@ class Environment(TypedDict):
     """What a release's kernel and workers are built from; it is named by its digest.
 
     `lock` and `package` are digests of the lock file and of Skerry itself, `python` is a series
-    such as ``3.13``, and `wheels` gives the file name of each extra wheel its digest.
+    such as ``3.13``, and `wheels` gives the file name of each extra wheel its digest. `image` is
+    a team's own image, pinned by its digest, in which the runs take place; by default the
+    platform's.
     """
 
     lock: str
     package: str
     python: str
     wheels: dict[str, str]
+    image: NotRequired[str]
 
 
 ParameterSchema = TypedDict(
@@ -119,6 +122,8 @@ class Proposal(BaseModel):
     owner
         To whom it belongs, ``person:<name>`` or ``project:<name>``; the platform's own project if
         left out.
+    image
+        A team's own image, ``registry/name@sha256:<digest>``, in which its runs take place.
     """
 
     model_config = ORDER
@@ -127,6 +132,7 @@ class Proposal(BaseModel):
     notebook: dict[str, JsonValue]
     extra_wheels: list[ExtraWheel] = Field(default_factory=list, max_length=20)
     owner: Name | None = None
+    image: Name | None = None
 
 
 class Approval(BaseModel):

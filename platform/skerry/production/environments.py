@@ -71,20 +71,27 @@ def find_installed_lock() -> Path:
     return part if part.is_file() else find_lock()
 
 
-def describe_environment(extra_wheels: Mapping[str, str] | None = None) -> Environment:
+def describe_environment(
+    extra_wheels: Mapping[str, str] | None = None, image: str | None = None
+) -> Environment:
     """Return the parts of the running environment as digests, plus extra wheels.
 
     Parameters
     ----------
     extra_wheels
         File name to digest, of the wheels that a release adds.
+    image
+        A team's own image, in which a release's runs take place.
     """
-    return {
+    environment: Environment = {
         "lock": digest_file(find_lock()),
         "package": digest_package(),
         "python": _RUNNING_SERIES,
         "wheels": dict(extra_wheels or {}),
     }
+    if image is not None:
+        environment["image"] = image
+    return environment
 
 
 def digest_environment(environment: Environment) -> str:
@@ -100,19 +107,32 @@ def refuse_other_environment() -> None:
     Raises
     ------
     EnvironmentRefusedError
-        If lock, package or Python differ.
+        If lock, package or Python differ, or a wheel of the release is not installed.
     """
     stated = os.environ.get(STATED_VARIABLE)
     if not stated:
         return
     wanted = json.loads(stated)
-    own = describe_environment(wanted["wheels"])
+    own = describe_environment({
+        name: digest for name, digest in wanted["wheels"].items() if _is_installed(name)
+    })  # fmt: skip
     if different := [name for name, value in own.items() if wanted.get(name) != value]:
         raise EnvironmentRefusedError(
             "The image in which this attempt runs has not the environment of the release: another "
             f"{' and another '.join(different)}.",
             remedy="Correct SKERRY_JOBS_IMAGE or SKERRY_JOBS_IMAGES of the worker.",
         )
+
+
+def _is_installed(wheel: str) -> bool:
+    """Return whether the package of a wheel is installed here in its version."""
+    from packaging.utils import parse_wheel_filename
+
+    name, version, _, _ = parse_wheel_filename(wheel)
+    try:
+        return importlib.metadata.version(name) == str(version)
+    except importlib.metadata.PackageNotFoundError:
+        return False
 
 
 def store_environment(
@@ -154,6 +174,12 @@ def find_python(
     EnvironmentRefusedError
         If it is not the running environment and cannot be built.
     """
+    if (image := environment.get("image")) is not None:
+        raise EnvironmentRefusedError(
+            f"The release runs in the image {image}, and runs of this platform are processes of "
+            "one machine.",
+            remedy="Run it on a platform on Kubernetes, or propose the notebook without an image.",
+        )
     if describe_environment() == dict(environment) and not find_deviations(find_lock()):
         return Path(sys.executable)
     digest = digest_environment(environment)

@@ -15,6 +15,7 @@ from skerry.production.environments import (
     list_locked,
     store_environment,
 )
+from skerry.production.images import check_image
 from skerry.production.notebook_checks import check_runnable
 from skerry.production.notebooks import encode_notebook, normalise_notebook
 from skerry.production.parameters import read_parameters
@@ -36,7 +37,7 @@ def propose_release(
     Raises
     ------
     InvalidInputError
-        If the notebook, its parameters cell or a wheel cannot be used.
+        If the notebook, its parameters cell or a wheel cannot be used, or the image is not pinned.
     """
     check_name(proposal.name, what="release name")
     notebook = normalise_notebook(proposal.notebook)
@@ -48,7 +49,8 @@ def propose_release(
         raise InvalidInputError("A wheel is given twice.", remedy="Give each wheel once.")
     locked = list_locked(find_lock()) if wheels else {}
     environment = describe_environment(
-        {name: check_wheel(name, content, locked) for name, content in wheels.items()}
+        {name: check_wheel(name, content, locked) for name, content in wheels.items()},
+        None if proposal.image is None else check_image("The proposal", proposal.image),
     )
     release_id = new_release_id()
     objects.write(name_notebook(release_id), content)

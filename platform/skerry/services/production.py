@@ -31,6 +31,7 @@ from skerry.production import (
     run_history,
     runs,
 )
+from skerry.production.images import Images, check_environment
 from skerry.production.occurrences import key_for_request
 from skerry.production.publishing import list_catalogued
 from skerry.production.release_files import (
@@ -158,15 +159,19 @@ def _add_release_files(router: APIRouter, stores: Stores) -> None:
 
 
 def _add_decisions(router: APIRouter, stores: Stores, *, self_approval: bool) -> None:
+    images = Images.from_environment()
+
     @router.post("/releases/{release}/approve")
     def approve_release(release: str, approval: Approval, who: Approver) -> Release:
         """Approve a proposal."""
         with stores.change(who) as connection:
+            proposal = check_proposal(connection, who, release)
             releases.check_seen(
-                check_proposal(connection, who, release),
+                proposal,
                 notebook_digest=approval.notebook_digest,
                 environment_digest=approval.environment_digest,
             )
+            check_environment(proposal.environment, images)
             own = approval.own and self_approval
             return releases.approve_release(connection, release, by=who.account, own=own)
 

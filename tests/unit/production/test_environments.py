@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 
 import psutil
@@ -131,12 +132,29 @@ def test_a_process_of_another_environment_refuses_to_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     refuse_other_environment()
-    own = describe_environment({"extra.whl": "blake3:1"})
+    installed = f"httpx-{version('httpx')}-py3-none-any.whl"
+    own = describe_environment({installed: "blake3:1"}, image="lakes@sha256:1")
     monkeypatch.setenv(STATED_VARIABLE, json.dumps(own))
     refuse_other_environment()
     monkeypatch.setenv(STATED_VARIABLE, json.dumps({**own, "lock": "blake3:2", "python": "3.1"}))
     with pytest.raises(EnvironmentRefusedError, match="another lock and another python"):
         refuse_other_environment()
+
+
+@pytest.mark.parametrize("wheel", ["httpx-0.0.1-py3-none-any.whl", "absent-1-py3-none-any.whl"])
+def test_an_image_without_the_wheels_of_the_release_is_refused(
+    wheel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = describe_environment({wheel: "blake3:1"})
+    monkeypatch.setenv(STATED_VARIABLE, json.dumps(wanted))
+    with pytest.raises(EnvironmentRefusedError, match="the release: another wheels"):
+        refuse_other_environment()
+
+
+def test_an_image_cannot_be_had_on_one_machine(tmp_path: Path) -> None:
+    environment = describe_environment(image="lakes@sha256:1")
+    with pytest.raises(EnvironmentRefusedError, match="processes of one machine"):
+        find_python(DataFolder(tmp_path), environment, lambda _: None)
 
 
 def test_a_changed_file_of_the_package_is_noticed(tmp_path: Path) -> None:

@@ -42,15 +42,12 @@ from lightkube.resources.batch_v1 import Job
 from lightkube.resources.core_v1 import Pod, Secret
 
 from skerry.models.releases import Environment
-from skerry.production.environments import (
-    STATED_VARIABLE,
-    describe_environment,
-    digest_environment,
-)
+from skerry.production.environments import STATED_VARIABLE
 from skerry.production.executors.kubernetes.settings import JobSettings
 from skerry.production.executors.last_words import FILE_VARIABLE, REASON_VARIABLE
 from skerry.production.executors.protocol import AttemptName, Limits, Order
 from skerry.production.executors.variables import list_inherited, name_own
+from skerry.production.images import Images
 
 LABELS = {"app.kubernetes.io/managed-by": "skerry", "app.kubernetes.io/component": "attempt"}
 RUN_LABEL = "skerry/run"
@@ -126,9 +123,7 @@ def write_job(name: AttemptName, order: Order, limits: Limits, settings: JobSett
 
 def find_image(environment: Environment, settings: JobSettings) -> str | None:
     """Return the image that has a release's environment, None where none is known."""
-    if describe_environment() == dict(environment):
-        return settings.image
-    return settings.images.get(digest_environment(environment))
+    return Images(own=settings.image, others=settings.images).find(environment)
 
 
 def write_secret(job: Job, secrets: Mapping[str, str]) -> Secret:

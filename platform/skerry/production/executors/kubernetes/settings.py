@@ -4,19 +4,18 @@ import os
 import re
 from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.settings import read_variables
+from skerry.production.images import IMAGE_VARIABLE, check_image, read_images
 
-_PINNED = re.compile(r"\S+@sha256:[0-9a-f]{64}")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _LONG_NAME = re.compile(
     r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 )
 _CPU = re.compile(r"(?=.*[1-9])(\d{1,4}(\.\d{1,3})?|\d{1,7}m)")
 _PULLS = ("Always", "IfNotPresent", "Never")
-_IMAGES = TypeAdapter(dict[str, str])
 
 
 class JobSettings(BaseModel):
@@ -30,8 +29,8 @@ class JobSettings(BaseModel):
         The image that they run in, pinned by digest: it has the environment of this worker.
         `SKERRY_JOBS_IMAGE`.
     images
-        Digest of another environment, of an earlier Skerry or with more wheels, to the image that
-        has it. `SKERRY_JOBS_IMAGES`, a JSON object.
+        Digest of another environment to the image that has it; see `skerry.production.images`.
+        `SKERRY_JOBS_IMAGES`, a JSON object.
     account
         The service account of their pods, which may do nothing. `SKERRY_JOBS_ACCOUNT`,
         ``skerry-attempt`` by default.
@@ -84,12 +83,12 @@ class JobSettings(BaseModel):
         InvalidInputError
             If namespace or image is missing, or a value cannot be one; it names the value.
         """
-        namespace, image = read_variables("SKERRY_JOBS_NAMESPACE", "SKERRY_JOBS_IMAGE")
+        namespace, image = read_variables("SKERRY_JOBS_NAMESPACE", IMAGE_VARIABLE)
         label = "Write a name of Kubernetes: small letters, digits and '-'."
         given = {
             "namespace": _check("SKERRY_JOBS_NAMESPACE", namespace, _NAME, label),
-            "image": _check_image("SKERRY_JOBS_IMAGE", image),
-            "images": _read_images("SKERRY_JOBS_IMAGES"),
+            "image": check_image(IMAGE_VARIABLE, image),
+            "images": read_images(),
             "account": _read("SKERRY_JOBS_ACCOUNT", _LONG_NAME, label),
             "pull": _read(
                 "SKERRY_JOBS_PULL", re.compile("|".join(_PULLS)), f"Write {', '.join(_PULLS)}."
@@ -114,29 +113,6 @@ def _check(variable: str, text: str, form: re.Pattern[str], remedy: str) -> str:
     if not form.fullmatch(text):
         raise InvalidInputError(f"{variable} is {text[:120]!r}.", remedy=remedy)
     return text
-
-
-def _check_image(variable: str, image: str) -> str:
-    if not _PINNED.fullmatch(image):
-        raise InvalidInputError(
-            f"{variable} names {image[:120]!r}, which is not pinned.",
-            remedy="Name the image with its digest: registry/name@sha256:<64 digits>.",
-        )
-    return image
-
-
-def _read_images(variable: str) -> dict[str, str] | None:
-    text = os.environ.get(variable)
-    if not text:
-        return None
-    try:
-        images = _IMAGES.validate_json(text)
-    except ValidationError:
-        raise InvalidInputError(
-            f"{variable} is {text[:120]!r}, which is no table of images.",
-            remedy='Write a JSON object: {"<digest of an environment>": "<pinned image>"}.',
-        ) from None
-    return {digest: _check_image(variable, image) for digest, image in images.items()}
 
 
 def _read_seconds(variable: str) -> float | None:
