@@ -54,6 +54,11 @@ test-cluster: setup minio kubernetes-tools ## The whole chart on a real node of 
 soak: setup minio ## Kill processes of two platforms until 200 runs each have ended; RUNS=, SEED=, ONLY=alone|team
 	@$(PY) -m tests.soak.run $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
 
+.PHONY: scale
+scale: FOR = tests/kubernetes
+scale: setup kubernetes-tools ## How far it carries, by simulation: ONLY=servers|apis|clusters|runs|attempts, PEOPLE=, OUTPUT=file
+	@$(PY) -m tests.scale.run $(if $(ONLY),--only $(ONLY)) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(OUTPUT),--output $(OUTPUT)) $(if $(PLOT),--plot $(PLOT))
+
 images: setup ## Build the container images and test each inside; ONLY=analysis|hub|services, BASE=another base
 	@$(PY) -m images.building $(if $(ONLY),--only $(ONLY)) $(if $(BASE),--base $(BASE)) $(if $(REGISTRY),--registry $(REGISTRY))
 

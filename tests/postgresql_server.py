@@ -65,6 +65,12 @@ class PostgresqlServer:
     _numbers: Iterator[int] = field(default_factory=count, repr=False)
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
+    @property
+    def pid(self) -> int:
+        """Process id of the server, which starts one for each session."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start the server and wait until it answers."""
         log = self._folder / "log"

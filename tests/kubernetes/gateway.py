@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,7 @@ _KIND = {
         ],
     },
 }
+_CONFIGURATION = Path(__file__).with_name("gateway_config.py")
 _CLUSTERS = {"apiGroups": ["gateway.dask.org"], "resources": ["daskclusters"]}
 
 
@@ -48,6 +49,7 @@ class ClusterGateway:
     hub: ClusterHub
     url: str
     log: Path
+    pid: int = 0
 
     @property
     def _path(self) -> str:
@@ -80,27 +82,38 @@ class ClusterGateway:
 
 
 @contextmanager
-def serve_cluster_gateway(hub: ClusterHub, folder: Path) -> Iterator[ClusterGateway]:
-    """Run the gateway in a folder until the block ends, with the rights that the chart gives it."""
+def serve_cluster_gateway(
+    hub: ClusterHub, folder: Path, configuration: Path = _CONFIGURATION,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[ClusterGateway]:  # fmt: skip
+    """Run the gateway in a folder until the block ends, with the rights that the chart gives it.
+
+    Parameters
+    ----------
+    configuration
+        The file that it reads.
+    variables
+        More of its variables.
+    """
     gateway = ClusterGateway(hub, f"http://127.0.0.1:{free_port()}", folder / "gateway.log")
     config = _prepare(hub.kubernetes, hub.namespace)
     given = {
         "address": gateway.url.removeprefix("http://"), "namespace": hub.namespace,
         "hub_api": f"{hub.hub_url}/hub/api",
     }  # fmt: skip
-    variables = {
+    own = {
         "GATEWAY": json.dumps(given), "KUBECONFIG": str(config), "HOME": str(folder),
         "SKERRY_HUB_SETTINGS": str(hub.log.with_name("hub.json")),
         "JUPYTERHUB_API_TOKEN": "token-of-dask-gateway-x",
         "JUPYTERHUB_SERVICE_NAME": "dask-gateway", "PATH": os.defpath,
     }  # fmt: skip
-    file = Path(__file__).with_name("gateway_config.py")
     with gateway.log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "dask_gateway_server", "-f", str(file)],
-            env=clean_environment() | variables, cwd=folder, stdout=output,
+            [sys.executable, "-m", "dask_gateway_server", "-f", str(configuration)],
+            env=clean_environment() | own | dict(variables or {}), cwd=folder, stdout=output,
             stderr=subprocess.STDOUT,
         )  # fmt: skip
+    gateway.pid = process.pid
 
     def answers() -> bool:
         assert process.poll() is None, gateway.log.read_text()[-3000:]

@@ -16,7 +16,7 @@ _WORDS = LastWords(exit_code=0, message="all done").model_dump_json()
 
 @contextmanager
 def add_nodes(
-    server: KubernetesServer, namespace: str, count: int, work_s: float
+    server: KubernetesServer, namespace: str, count: int, work_s: float, log_port: int = 1
 ) -> Iterator[None]:
     """Add nodes for the pods of a namespace while the block lasts.
 
@@ -26,15 +26,16 @@ def add_nodes(
         How many nodes.
     work_s
         After how many seconds each pod ends well, with last words.
+    log_port
+        Where their logs are answered; by default nobody answers there, and that is told at once.
     """
     config = server.folder / f"kwok-{namespace}.yaml"
     config.write_text("\n---\n".join(json.dumps(stage) for stage in _write_stages(work_s)))
     names = [f"kwok-{namespace}-{number}" for number in range(count)]
     for name in names:
-        # nobody answers at its port: a log cannot be read, and that is told at once
         reached = {
             "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
-            "daemonEndpoints": {"kubeletEndpoint": {"Port": 1}},
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": log_port}},
         }
         server.register_node(name, namespace, reached, labels={_MARK: namespace})
     options = {

@@ -20,6 +20,7 @@ import httpx2
 import psutil
 from lightkube import KubeConfig
 from tests.kubernetes.kwok_nodes import add_nodes
+from tests.kubernetes.pretended_logs import serve_logs
 from tests.kubernetes.server import KubernetesServer, serve_kubernetes
 from tests.kubernetes.worker_account import close_all, prepare_namespace, use_cluster
 from tests.unit.production.executors.contract import LONG, SUCCEED, write_order
@@ -47,6 +48,10 @@ class Figures:
         How many requests of each kind were sent to Kubernetes.
     while_at_work
         How many of them, from when all attempts were at work until the first had ended.
+    memory_before, memory
+        Bytes of this process before the first attempt, and with all of them at work.
+    log_gaps
+        For each attempt, the longest time in seconds for which its log was not looked at.
     """
 
     states: Counter[AttemptState] = field(default_factory=Counter)
@@ -55,7 +60,9 @@ class Figures:
     at_work_s: float = 0
     took_s: float = 0
     cpu_s: float = 0
+    memory_before: int = 0
     memory: int = 0
+    log_gaps: list[float] = field(default_factory=list)
 
 
 @contextmanager
@@ -88,9 +95,11 @@ def carry_out(
 ) -> Figures:  # fmt: skip
     """Carry out attempts in a namespace, all at once, and return what that needed."""
     config = KubeConfig.from_file(prepare_namespace(server, namespace))
-    figures = Figures()
+    figures = Figures(memory_before=psutil.Process().memory_info().rss)
+    nodes = 1 + count // _PODS_OF_A_NODE
     with (
-        add_nodes(server, namespace, 1 + count // _PODS_OF_A_NODE, work_s),
+        serve_logs(server.folder) as logs,
+        add_nodes(server, namespace, nodes, work_s, logs.port),
         closing(Cluster(config, namespace)) as cluster,
         counting(figures.requests),
     ):
@@ -103,6 +112,7 @@ def carry_out(
         figures.took_s = time.monotonic() - before[1]
         assert executor.list_attempts() == []
         close_all()
+        figures.log_gaps = logs.read_gaps()
     return figures
 
 
@@ -149,7 +159,6 @@ def main() -> None:
     parser.add_argument("--work-s", type=float, default=60)
     parser.add_argument("--each", action="store_true")
     asked = parser.parse_args()
-    memory = psutil.Process().memory_info().rss
     with (
         serve_kubernetes(controllers=True) as server,
         server.namespace() as namespace,
@@ -161,7 +170,11 @@ def main() -> None:
     per_s = sum(figures.while_at_work.values()) / figures.at_work_s
     print(f"{asked.count} attempts, each of {asked.work_s:g} s: {dict(figures.states)}")
     print(f"{figures.took_s:.0f} s, {figures.cpu_s:.0f} s of CPU")
-    print(f"memory {memory / 1e6:.0f} MB before, {figures.memory / 1e6:.0f} MB with all of them")
+    print(
+        f"memory {figures.memory_before / 1e6:.0f} MB before, "
+        f"{figures.memory / 1e6:.0f} MB with all of them"
+    )
+    print(f"a log was not looked at for {max(figures.log_gaps):.0f} s at most")
     print(f"requests {figures.requests.total()}: {dict(figures.requests)}")
     print(f"while at work {per_s:.1f} requests/s: {dict(figures.while_at_work)}")
 

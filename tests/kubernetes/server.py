@@ -87,6 +87,10 @@ class KubernetesServer:
         # where all nodes are lost at once, nothing is taken from them: the network must be at fault
         self.register_node("spare", "nowhere", {})
 
+    def name_processes(self) -> dict[str, int]:
+        """Return the process id of each of its programs, by the program's name."""
+        return {name: process.pid for name, process in self._processes.items()}
+
     def start_api(self) -> None:
         """Start the API server and wait until it is ready."""
         self._launch(API_SERVER, self._name_options(self._store))
