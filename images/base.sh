@@ -49,6 +49,8 @@ debootstrap --variant=minbase --include="$LIBRARIES" "$suite" "$root" >"$work/lo
 rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$root"/var/log/*
 # debootstrap copies what names this machine and its network
 rm -f "$root/etc/hostname" "$root/etc/resolv.conf"
+# a runtime mounts its own; where none does, programs still find localhost
+printf '127.0.0.1\tlocalhost\n::1\tlocalhost\n' >"$root/etc/hosts"
 
 say "Python $version from $prefix"
 mkdir -p "$root/usr/local/bin" "$root/usr/local/lib"
