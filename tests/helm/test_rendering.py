@@ -54,14 +54,14 @@ def test_no_two_objects_are_the_same(fullest_chart: Chart) -> None:
 
 
 def test_tables_are_brought_up_to_date_before_an_upgrade(chart: Chart) -> None:
-    [first] = [found for found in chart.render("production") if found["kind"] == "Job"]
+    first = find(chart.render("production"), "Job", "skerry-migrations-1")
     assert "annotations" not in first["metadata"], "a new installation waits for no hook"
-    [again] = [
-        found for found in chart.render("production", "--is-upgrade") if found["kind"] == "Job"
-    ]
+    again = find(chart.render("production", "--is-upgrade"), "Job", "skerry-migrations-1")
     assert again["metadata"]["annotations"]["helm.sh/hook"] == "pre-upgrade"
     container = again["spec"]["template"]["spec"]["containers"][0]
     assert container["args"] == ["python", "-m", "skerry.cli", "database", "upgrade"]
+    waiting = first["spec"]["template"]["spec"]["containers"][0]
+    assert waiting["args"] == [*container["args"], "--wait", "600"], "its database may be starting"
 
 
 def test_each_person_gets_a_name_of_their_own(chart: Chart) -> None:
