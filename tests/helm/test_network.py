@@ -1,9 +1,12 @@
 """Who reaches whom, by the policies that the chart makes."""
 
+from typing import Any
+
 import pytest
 from tests.helm.reachability import End, Network
 from tests.helm.rendering import Chart
 
+from skerry.hub.kubernetes.cluster_network import CLUSTER_LABEL, describe_policy
 from skerry.production.executors.kubernetes.manifest import LABELS
 
 pytestmark = pytest.mark.kubernetes
@@ -22,6 +25,17 @@ def _other(project: str, part: str, **more: str) -> End:
     return End(marks | more, ports={"http": 8081, "notebook-port": 8888})
 
 
+def _dask(part: str, cluster: str) -> End:
+    return _other("dask-gateway", f"dask-{part}", **{CLUSTER_LABEL: cluster})
+
+
+def _describe_cluster(name: str) -> dict[str, Any]:
+    """Return the object of a cluster, as far as its policy is made of it."""
+    labels = {CLUSTER_LABEL: name}
+    metadata = {"name": name, "uid": f"uid-of-{name}", "labels": labels}
+    return {"apiVersion": "gateway.dask.org/v1", "kind": "DaskCluster", "metadata": metadata}
+
+
 _SERVER_MARK = {"hub.jupyter.org/network-access-singleuser": "true"}
 _HUB_MARK = {"hub.jupyter.org/network-access-hub": "true"}
 PODS = {
@@ -34,8 +48,8 @@ PODS = {
     "door": _other("dask-gateway", "traefik"),
     "ann": _other("jupyterhub", "singleuser-server", **_HUB_MARK),
     "bob": _other("jupyterhub", "singleuser-server", **_HUB_MARK),
-    "scheduler": _other("dask-gateway", "dask-scheduler"),
-    "dask worker": _other("dask-gateway", "dask-worker"),
+    "scheduler": _dask("scheduler", "one"), "dask worker": _dask("worker", "one"),
+    "scheduler 2": _dask("scheduler", "two"), "dask worker 2": _dask("worker", "two"),
     "attempt": End(LABELS, namespace="skerry-attempts"),
     "attempt 2": End(LABELS, namespace="skerry-attempts"),
     "dns": End({"k8s-app": "kube-dns"}, namespace="kube-system"),
@@ -57,6 +71,7 @@ ALLOWED = [
     ("door", "api", 8000), ("door", "maps", 8000), ("door", "gateway", 8000),
     ("door", "scheduler", 8786), ("scheduler", "dask worker", 40000),
     ("dask worker", "scheduler", 8786), ("scheduler", "gateway", 8000),
+    ("dask worker 2", "scheduler 2", 8786), ("door", "scheduler", 8787),
     ("worker", "kubernetes", 443), ("hub", "kubernetes", 443), ("controller", "kubernetes", 443),
     ("worker", "gateway", 8000), ("api", "gateway", 8000),
     ("ann", "internet", 443), ("attempt", "internet", 443), ("hub", "internet", 443),
@@ -76,7 +91,11 @@ _CLOSED_TO_PEOPLE = [
     ),
 ]
 REFUSED = [
-    ("ann", "bob", 8888), ("ann", "bob", 22), ("ann", "dask worker", 40000),
+    *((source, target, port)
+      for source in ("scheduler", "dask worker") for target in ("scheduler 2", "dask worker 2")
+      for port in (8786, 8787, 40000)),
+    ("ann", "bob", 8888), ("ann", "scheduler", 8787), ("attempt", "dask worker", 8787),
+    ("api", "dask worker", 8787), ("ann", "bob", 22), ("ann", "dask worker", 40000),
     ("attempt", "attempt 2", 8888), ("attempt", "ann", 8888), ("ann", "attempt", 8888),
     ("attempt", "gateway", 8000), ("attempt", "hub", 8081),
     *_CLOSED_TO_PEOPLE,
@@ -92,7 +111,9 @@ REFUSED = [
 
 @pytest.fixture(scope="module")
 def network(fullest_chart: Chart) -> Network:
-    return Network(fullest_chart.render("trial", monitoring={"namespace": "monitoring"}))
+    policies = [describe_policy(_describe_cluster(name)) for name in ("one", "two")]
+    objects = fullest_chart.render("trial", monitoring={"namespace": "monitoring"})
+    return Network([*objects, *policies])
 
 
 @pytest.mark.parametrize(("source", "target", "port"), ALLOWED)

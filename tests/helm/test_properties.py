@@ -11,6 +11,7 @@ pytestmark = pytest.mark.kubernetes
 
 NEEDS_KUBERNETES = {
     "StatefulSet/skerry-worker": "it makes the Jobs of attempts",
+    "Job/skerry-restarts": "it restarts hub and gateway after an upgrade",
     "Deployment/hub": "it starts servers",
     "Deployment/api-dask-gateway": "it keeps clusters as objects",
     "Deployment/controller-dask-gateway": "it starts schedulers and workers",

@@ -106,6 +106,9 @@ REFUSED = [
     ("skerry-worker", "list", "pods", "*"),
     ("skerry-worker", "get", "secrets", None),
     ("skerry-worker", "create", "rbac.authorization.k8s.io:rolebindings", ATTEMPTS),
+    ("skerry-restarts", "patch", "apps:deployments", None),  # but for two, by their names
+    ("skerry-restarts", "get", "secrets", None),
+    ("skerry-restarts", "create", "pods", None),
     *(
         (account, verb, what, namespace)
         for account in (
@@ -122,6 +125,7 @@ ALLOWED_TO_SUB_CHARTS = [
     ("hub", "create", "persistentvolumeclaims", None),
     ("hub", "list", "events", None),
     ("api-dask-gateway", "create", "gateway.dask.org:daskclusters", None),
+    ("api-dask-gateway", "create", "networking.k8s.io:networkpolicies", None),
     ("api-dask-gateway", "get", "secrets", None),
     ("api-dask-gateway", "list", "gateway.dask.org:daskclusters", "*"),
     ("controller-dask-gateway", "create", "pods", None),
@@ -137,6 +141,7 @@ REFUSED_TO_SUB_CHARTS = [
     ("api-dask-gateway", "get", "secrets", ATTEMPTS),
     ("api-dask-gateway", "get", "secrets", "*"),
     ("api-dask-gateway", "create", "pods", None),
+    ("api-dask-gateway", "delete", "networking.k8s.io:networkpolicies", None),
     ("controller-dask-gateway", "create", "pods", ATTEMPTS),
     ("controller-dask-gateway", "get", "secrets", None),
     ("controller-dask-gateway", "list", "secrets", "*"),

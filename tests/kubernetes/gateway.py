@@ -145,6 +145,11 @@ def _prepare(kubernetes: KubernetesServer, namespace: str) -> Path:
     inside = [
         {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]},
         {**_CLUSTERS, "verbs": ["get", "create", "patch", "delete"]},
+        {
+            "apiGroups": ["networking.k8s.io"],
+            "resources": ["networkpolicies"],
+            "verbs": ["create"],
+        },
     ]
     kubernetes.create(f"{own}/roles", {**named, "rules": inside})
     kubernetes.create(

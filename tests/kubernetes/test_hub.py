@@ -19,6 +19,10 @@ from tests.kubernetes.hub import ClusterHub, serve_cluster_hub
 from tests.kubernetes.server import KubernetesServer
 from tests.platform_process import wait_until
 
+import skerry
+from skerry.client.login import Login
+from skerry.client.session import Session
+from skerry.core.errors import InvalidInputError
 from skerry.hub.kubernetes.gateway_backend import OWNER_LABEL
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(600)]
@@ -198,6 +202,7 @@ def test_dask_clusters_stay_within_the_limits_of_their_owner(gateway: ClusterGat
     assert made["spec"]["config"]["worker_extra_pod_config"]["securityContext"]["runAsNonRoot"]
     for asked, words in (
         ({"most_workers": 12}, "your others to 4, and 16 is the limit"),
+        ({"least_workers": 12}, "your others to 4, and 16 is the limit"),
         ({"image": name_image("c")}, "not a valid option for image"),
         ({"worker_memory": 500}, "worker_memory"),
         ({"cluster_max_workers": 1}, "Unknown fields"),
@@ -214,6 +219,32 @@ def test_dask_clusters_stay_within_the_limits_of_their_owner(gateway: ClusterGat
     assert (labels.count(owner), len(labels)) == (2, 3), "a start reads its owner's clusters alone"
     gateway.end(first.json()["name"])
     assert gateway.start("ann", most_workers=1).status_code == 201
+
+
+def test_a_client_is_told_at_once_that_a_cluster_is_too_large(
+    gateway: ClusterGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DASK_GATEWAY__ADDRESS", f"{gateway.url}/services/dask-gateway")
+    monkeypatch.setenv("DASK_GATEWAY__PROXY_ADDRESS", "gateway://127.0.0.1:1")
+    login = Login(gateway.url, gateway.hub.mint("bob"))
+    with (
+        Session(login) as session,
+        pytest.raises(InvalidInputError, match=r"refuses a cluster of 50 workers.* is the limit"),
+    ):
+        skerry.cluster(workers=50, session=session)
+
+
+def test_the_pods_of_a_cluster_admit_each_other_alone(gateway: ClusterGateway) -> None:
+    started = gateway.start("zoe", most_workers=1)
+    name = started.json()["name"].rpartition(".")[2]
+    [cluster] = [item for item in gateway.list_objects() if item["metadata"]["name"] == name]
+    policies = f"/apis/networking.k8s.io/v1/namespaces/{gateway.hub.namespace}/networkpolicies"
+    with gateway.hub.kubernetes.log_in() as owner:
+        made = owner.get(f"{policies}/dask-{name}").raise_for_status().json()
+    own = {"podSelector": {"matchLabels": {"gateway.dask.org/cluster": name}}}
+    assert made["spec"] == {**own, "policyTypes": ["Ingress"], "ingress": [{"from": [own]}]}
+    [kept_by] = made["metadata"]["ownerReferences"]
+    assert kept_by["uid"] == cluster["metadata"]["uid"], "it goes with its cluster"
 
 
 def test_clusters_are_their_owner_s_alone(gateway: ClusterGateway) -> None:

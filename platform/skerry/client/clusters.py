@@ -13,9 +13,13 @@ from skerry.core.settings import GATEWAY_PREFIX, default_data_folder
 from skerry.storage.layout import DataFolder
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from distributed import Client
 
 _WAIT_SECONDS = 60
+_SIZE = "least_workers"
+"""The option by which a gateway with limits is told how many workers a cluster shall have."""
 _REMEDY = "See 'skerry status' and 'skerry logs gateway', then try again."
 
 
@@ -45,7 +49,7 @@ def cluster(
     Raises
     ------
     InvalidInputError
-        If `workers` is less than one.
+        If `workers` is less than one, or more than your limits leave.
     UnavailableError
         If the gateway is away or gives no workers in time.
     """
@@ -53,7 +57,7 @@ def cluster(
         raise InvalidInputError(
             f"A cluster of {workers} workers cannot compute.", remedy="Ask for at least one."
         )
-    started = _start(session or connect())
+    started = _start(session or connect(), workers)
     client = None
     try:
         started.scale(workers)
@@ -73,29 +77,51 @@ def cluster(
     return client
 
 
-def _start(session: Session) -> Any:
-    """Start a scheduler on the gateway."""
+def _start(session: Session, workers: int) -> Any:
+    """Start a scheduler on the gateway, for a cluster that may have so many workers."""
     from dask_gateway import GatewayCluster
     from dask_gateway.auth import JupyterHubAuth
 
     address = os.environ.get("DASK_GATEWAY__ADDRESS") or f"{session.url}{GATEWAY_PREFIX}"
     # Made in two steps, so that what a failing start leaves can be ended.
     started = GatewayCluster.__new__(GatewayCluster)
+    gateway = {
+        "address": address,
+        "proxy_address": _find_proxy(session),
+        "auth": JupyterHubAuth(api_token=session.token),
+    }
     try:
-        started.__init__(
-            address=address,
-            proxy_address=_find_proxy(session),
-            auth=JupyterHubAuth(api_token=session.token),
-        )
+        started.__init__(**gateway, **_choose_size(gateway, workers))
     except BaseException as error:
         _end(started)
         if not isinstance(error, Exception):
             raise
+        if isinstance(error, ValueError):  # the gateway's own words about a limit
+            raise InvalidInputError(
+                f"The Dask gateway refuses a cluster of {workers} workers: {error}",
+                remedy="'client.cluster.scale' adds workers later, within the same limits.",
+            ) from error
         raise UnavailableError(
             f"The Dask gateway at {address} starts no cluster ({type(error).__name__}: {error}).",
             remedy=_REMEDY,
         ) from error
     return started
+
+
+def _choose_size(gateway: Mapping[str, Any], workers: int) -> dict[str, int]:
+    """Return what a gateway with limits is asked for; that of one machine offers no choice.
+
+    Without it a cluster gets an equal share of its owner's limits, and would wait in vain for
+    workers above it.
+    """
+    from dask_gateway import Gateway
+
+    asked = Gateway(**gateway)
+    try:
+        offered = asked.cluster_options(use_local_defaults=False)
+    finally:
+        _close(asked)
+    return {_SIZE: workers} if _SIZE in offered else {}
 
 
 def _end(started: Any) -> None:
@@ -104,11 +130,20 @@ def _end(started: Any) -> None:
     if gateway is None or "_loop_runner" not in vars(gateway):
         return  # never begun, or ended before
     started.close()
-    # dask-gateway 2026.3.0 closes once more when collected, and fails when its event loop has
-    # stopped by then; without a runner it passes.
     with suppress(RuntimeError):
+        _close(gateway)
+
+
+def _close(gateway: Any) -> None:
+    """Close a connection to the gateway, for good.
+
+    dask-gateway 2026.3.0 closes once more when collected, and fails when its event loop has stopped
+    by then; without a runner it passes.
+    """
+    try:
         gateway.close()
-    vars(gateway).pop("_loop_runner", None)
+    finally:
+        vars(gateway).pop("_loop_runner", None)
 
 
 def _find_proxy(session: Session) -> str | None:

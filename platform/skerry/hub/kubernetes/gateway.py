@@ -21,6 +21,7 @@ from skerry.hub.kubernetes.pods import CONTAINER_SECURITY, POD_SECURITY
 _SERVICE = "dask-gateway"
 _REMEMBERED_S = 5
 _DASK = ["python", "-m", "dask"]
+_CHECKED = ["--preload", "skerry.hub.dask_hosts"]
 _GIB = 1 << 30
 _TEMPORARY = "skerry-tmp"
 
@@ -47,7 +48,7 @@ def configure_gateway(config: Any, settings: ClusterHubSettings | None = None) -
             remedy="Add it to the chart's values, or switch the gateway off.",
         )
     _set_authentication(config, settings)
-    _set_clusters(config, settings)
+    _set_clusters(config, settings, settings.dask)
     _set_limits(config, settings.dask)
     _set_budgets(config, settings)
     config.LimitedBackend.cluster_options = offer_options(settings, settings.dask)
@@ -70,16 +71,17 @@ def _name_inner_hosts(settings: ClusterHubSettings) -> list[str]:
     return [host for host in hosts if host]
 
 
-def _set_clusters(config: Any, settings: ClusterHubSettings) -> None:
+def _set_clusters(config: Any, settings: ClusterHubSettings, rules: DaskRules) -> None:
     """Start schedulers and workers in pods of the restricted standard."""
     config.DaskGateway.backend_class = "skerry.hub.kubernetes.gateway_backend.LimitedBackend"
     clusters = config.KubeClusterConfig
     clusters.image = settings.images[0].image
-    clusters.scheduler_cmd = [*_DASK, "scheduler"]
-    clusters.worker_cmd = [*_DASK, "worker"]
+    clusters.scheduler_cmd = [*_DASK, "scheduler", *_CHECKED]
+    clusters.worker_cmd = [*_DASK, "worker", *_CHECKED]
     inside = {"SKERRY_INTERNAL_URL": settings.internal_url} if settings.internal_url else {}
     clusters.environment = {
         **inside,
+        "SKERRY_ALLOWED_HOSTS": ",".join(_name_page_hosts(settings, rules)),
         "DASK_DISTRIBUTED__ADMIN__LOG_FORMAT": LOG_FORMAT,
         "DASK_TEMPORARY_DIRECTORY": "/tmp",  # noqa: S108  (the pod's own)
         "HOME": "/tmp",  # noqa: S108
@@ -90,6 +92,12 @@ def _set_clusters(config: Any, settings: ClusterHubSettings) -> None:
     pod, container = describe_pod(settings.priority_class), describe_container()
     clusters.scheduler_extra_pod_config = clusters.worker_extra_pod_config = pod
     clusters.scheduler_extra_container_config = clusters.worker_extra_container_config = container
+
+
+def _name_page_hosts(settings: ClusterHubSettings, rules: DaskRules) -> list[str]:
+    """Return the names by which the gateway's proxy is asked for the pages of schedulers."""
+    inside = urlsplit(settings.inside_url).hostname
+    return [rules.dashboards.partition(":")[0], *([inside] if inside else [])]
 
 
 def describe_pod(priority_class: str | None) -> dict[str, Any]:
@@ -150,6 +158,10 @@ def offer_options(settings: ClusterHubSettings, rules: DaskRules) -> Options:
             "most_workers", 0, min=0, max=10_000,
             label="Workers at most (0: an equal share of your limits)",
         ),
+        Integer(
+            "least_workers", 0, min=0, max=10_000,
+            label="Workers for which there is to be room, where the share is smaller",
+        ),
         handler=lambda options: choose_sizes(options, rules),
     )  # fmt: skip
 
@@ -157,7 +169,8 @@ def offer_options(settings: ClusterHubSettings, rules: DaskRules) -> Options:
 def choose_sizes(options: Any, rules: DaskRules) -> dict[str, Any]:
     """Return the configuration of a cluster with these options; the backend checks its size."""
     cores, memory = options.worker_cores, int(options.worker_memory * _GIB)
-    most = options.most_workers or count_workers(rules, cores, memory)
+    share = max(count_workers(rules, cores, memory), options.least_workers)
+    most = options.most_workers or share
     return {
         "image": options.image,
         "worker_cores": cores,

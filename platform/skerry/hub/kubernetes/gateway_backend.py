@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from dask_gateway_server.backends.base import PublicException
 from dask_gateway_server.backends.kubernetes import KubeBackend
+from kubernetes_asyncio.client import NetworkingV1Api
 from traitlets import Any as AnyTrait
 from traitlets import Instance
 
@@ -20,6 +21,7 @@ from skerry.core.cluster_hub_settings import DaskRules
 from skerry.core.errors import SkerryError
 from skerry.core.hub_profiles import count_bytes
 from skerry.hub.gateway_clusters import describe_cluster
+from skerry.hub.kubernetes.cluster_network import describe_policy
 
 _GROUP, _PLURAL = "gateway.dask.org", "daskclusters"
 _ENDED = frozenset({"Stopped", "Failed"})
@@ -132,7 +134,21 @@ class LimitedBackend(KubeBackend):  # type: ignore[misc]
             if self.desk is not None:
                 await self._reserve(user, f"{config.namespace}.{self._next_name}", asked)
             name: str = await super().start_cluster(user, cluster_options)
-            return name
+        try:
+            await self._close_network(name)
+        except BaseException:
+            await self.stop_cluster(name, failed=True)  # its workers would find no scheduler
+            raise
+        return name
+
+    async def _close_network(self, cluster_name: str) -> None:
+        """Let the pods of a new cluster admit each other, and those of no other cluster."""
+        namespace, name = cluster_name.split(".")
+        cluster = await self.custom_client.get_namespaced_custom_object(
+            _GROUP, self.crd_version, namespace, _PLURAL, name
+        )
+        policy: Any = describe_policy(cluster)
+        await NetworkingV1Api(self.api_client).create_namespaced_network_policy(namespace, policy)
 
     async def stop_cluster(self, cluster_name: str, failed: bool = False) -> None:
         """End a cluster, and what it has reserved."""

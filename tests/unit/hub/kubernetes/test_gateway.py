@@ -80,7 +80,10 @@ def test_pods_of_clusters_fulfil_the_restricted_standard(config: Any, is_worker:
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert container["securityContext"]["allowPrivilegeEscalation"] is False
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
-    assert container["args"][:3] == ["python", "-m", "dask"]
+    part = "worker" if is_worker else "scheduler"
+    begin = ["python", "-m", "dask", part, "--preload", "skerry.hub.dask_hosts"]
+    assert container["args"][:6] == begin
+    assert variables["SKERRY_ALLOWED_HOSTS"] == "traefik-dask-gateway,inside.skerry.svc"
     limits = container["resources"]["limits"]
     assert int(limits["memory"]) == (8 if is_worker else 2) * GIB
     assert float(limits["cpu"]) == (2 if is_worker else 1)
@@ -96,6 +99,14 @@ def test_by_default_a_cluster_gets_an_equal_share() -> None:
     options = offer_options(make_hub(), RULES)
     chosen = options.get_configuration(options.parse_options({"most_workers": 7}), User("ann"))
     assert chosen["cluster_max_workers"] == 7
+
+
+def test_there_is_room_for_as_many_workers_as_a_client_names(config: Any) -> None:
+    share = make_cluster(config).cluster_max_workers
+    assert make_cluster(config, least_workers=share - 1).cluster_max_workers == share
+    assert make_cluster(config, least_workers=share + 5).cluster_max_workers == share + 5
+    both = make_cluster(config, least_workers=share + 5, most_workers=2)
+    assert both.cluster_max_workers == 2, "the limit that somebody sets"
 
 
 def share(workers: int, cores: float = 1, memory: int = GIB) -> Share:
