@@ -13,6 +13,8 @@ from tests.kubernetes.server import KubernetesServer
 from tests.kubernetes.tools.programs import CONTROLLERS, SCHEDULER
 
 NODE_NAME = "node1"
+LOST_AFTER_S = 40
+"""After so long without a word of its kubelet the node is not ready."""
 _FIRST_SERVICE = "10.96.0.1"
 """The address of the Service ``kubernetes``: the first of all Services."""
 _PORT = 6443
@@ -32,6 +34,8 @@ class ControlPlane(KubernetesServer):
     """A control plane for one real node; see `KubernetesServer`."""
 
     url: str = field(default=f"https://{HOST}:{_PORT}")
+    own_names: dict[str, str] = field(default_factory=dict)
+    """Names that are no Services', and the address of each, for pods that ask for them."""
 
     def start(self) -> None:
         """Start all programs and wait until they are ready."""
@@ -41,6 +45,7 @@ class ControlPlane(KubernetesServer):
             "secure-port": 0, "use-service-account-credentials": "true",
             "service-account-private-key-file": self.folder / "accounts.key",
             "root-ca-file": self.authority, "kube-api-qps": 100, "kube-api-burst": 200,
+            "node-monitor-grace-period": f"{LOST_AFTER_S}s",
         })  # fmt: skip
         self._launch(SCHEDULER, {
             "kubeconfig": self.write_config("scheduler"), "leader-elect": "false",

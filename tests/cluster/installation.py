@@ -6,7 +6,7 @@ import subprocess
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,10 @@ class Installation:
         """The one account of a trial."""
         return "owner"
 
+    def with_values(self, values: Mapping[str, Any]) -> "Installation":
+        """Return the same release with other values, which are not installed yet."""
+        return replace(self, values=values)
+
     def install(self) -> str:
         """Install or upgrade it, and wait until all is ready; return what Helm says."""
         words = (
@@ -62,6 +66,15 @@ class Installation:
         done = self.chart.call(*words, values="trial", config=self.config, **self.values)
         assert done.returncode == 0, f"{done.stderr}\n{self.explain()}"
         return done.stdout
+
+    def undo(self, revision: int) -> None:
+        """Bring an earlier revision back, and wait until all is ready."""
+        words = (
+            "rollback", RELEASE, str(revision), "--namespace", NAMESPACE,
+            "--wait", "--timeout", f"{_LIMIT_S}s",
+        )  # fmt: skip
+        done = self.chart.call(*words, config=self.config)
+        assert done.returncode == 0, f"{done.stderr}\n{self.explain()}"
 
     def uninstall(self) -> None:
         """Take it away; its volumes stay, as with every chart."""

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import httpx
+from tests.cluster.control_plane import ControlPlane
 from tests.cluster.network import HOST
-from tests.kubernetes.server import KubernetesServer
 
 DOMAIN = "cluster.local"
 _PORT = 53
@@ -25,7 +25,7 @@ _HEADER_LENGTH = 12
 
 
 @contextmanager
-def answer_names(server: KubernetesServer) -> Iterator[None]:
+def answer_names(server: ControlPlane) -> Iterator[None]:
     """Answer pods while the block lasts."""
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door,
@@ -34,7 +34,7 @@ def answer_names(server: KubernetesServer) -> Iterator[None]:
         door.bind((HOST, _PORT))
         door.settimeout(0.2)
         ending = threading.Event()
-        thread = threading.Thread(target=_serve, args=(door, owner, ending))
+        thread = threading.Thread(target=_serve, args=(door, server, owner, ending))
         thread.start()
         try:
             yield
@@ -43,16 +43,19 @@ def answer_names(server: KubernetesServer) -> Iterator[None]:
             thread.join()
 
 
-def _serve(door: socket.socket, owner: httpx.Client, ending: threading.Event) -> None:
+def _serve(
+    door: socket.socket, server: ControlPlane, owner: httpx.Client, ending: threading.Event
+) -> None:
     while not ending.is_set():
         with suppress(TimeoutError, httpx.TransportError):  # whoever asked asks again
             asked, sender = door.recvfrom(4096)
-            door.sendto(_answer(asked, owner), sender)
+            door.sendto(_answer(asked, server, owner), sender)
 
 
-def _answer(asked: bytes, owner: httpx.Client) -> bytes:
+def _answer(asked: bytes, server: ControlPlane, owner: httpx.Client) -> bytes:
     name, kind, end = _read_question(asked)
-    addresses = find_addresses(owner, name)
+    own = server.own_names.get(name)
+    addresses = [own] if own else find_addresses(owner, name)
     code = _MISSING if addresses is None else 0
     given = [] if addresses is None or kind != _A else addresses
     header = asked[:2] + struct.pack(">HHHHH", _ANSWER | code, 1, len(given), 0, 0)

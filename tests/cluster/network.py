@@ -17,6 +17,11 @@ HOST = "10.99.0.2"
 NODE = "10.99.0.1"
 SERVICES = "10.96.0.0/16"
 PODS = "10.244.0.0/24"
+METADATA = "169.254.169.254"
+"""Where a cloud hands out credentials to whoever asks. Here a page answers, beyond the node."""
+_CLOUD = "skerry-cloud"
+_CLOUD_SIDES = ("169.254.100.1", "169.254.100.2")
+ENTER_CLOUD = ("nsenter", f"--net=/run/netns/{_CLOUD}")
 ENTER = ("nsenter", f"--net=/run/netns/{SPACE}")
 """Begins a command that shall run there. `ip netns exec` would hide the control groups."""
 
@@ -35,12 +40,19 @@ def join_network() -> Iterator[None]:
             f"The network {SPACE!r} is there: another node runs, or one was killed. If none runs, "
             f"remove it: ip netns delete {SPACE}"
         )
-    run("ip", "netns", "add", SPACE)
-    try:
+    with _name_space(SPACE), _name_space(_CLOUD):
         _connect()
+        _connect_cloud()
+        yield
+
+
+@contextmanager
+def _name_space(name: str) -> Iterator[None]:
+    run("ip", "netns", "add", name)
+    try:
         yield
     finally:
-        run("ip", "netns", "delete", SPACE)
+        run("ip", "netns", "delete", name)
 
 
 def _connect() -> None:
@@ -55,6 +67,21 @@ def _connect() -> None:
     for addresses in (SERVICES, PODS):
         run("ip", "route", "add", addresses, "via", NODE)
     run(*ENTER, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
+
+
+def _connect_cloud() -> None:
+    """Put the metadata address behind the node, in a name space of its own."""
+    near, far = _CLOUD_SIDES
+    inside, cloud = ("ip", "-n", SPACE), ("ip", "-n", _CLOUD)
+    run(*inside, "link", "add", "cloud0", "type", "veth", "peer", "name", "cloud1", "netns", _CLOUD)
+    run(*inside, "address", "add", f"{near}/30", "dev", "cloud0")
+    run(*inside, "link", "set", "cloud0", "up")
+    run(*cloud, "link", "set", "lo", "up")
+    run(*cloud, "address", "add", f"{METADATA}/32", "dev", "lo")
+    run(*cloud, "address", "add", f"{far}/30", "dev", "cloud1")
+    run(*cloud, "link", "set", "cloud1", "up")
+    run(*cloud, "route", "add", "default", "via", near)
+    run(*inside, "route", "add", f"{METADATA}/32", "via", far)
 
 
 def run(*command: str, **options: object) -> str:

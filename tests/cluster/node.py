@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -19,14 +20,31 @@ from tests.cluster.containers import Containerd, run_containerd, unmount_below
 from tests.cluster.control_plane import NODE_NAME, ControlPlane
 from tests.cluster.kernel import keep_kernel
 from tests.cluster.names import DOMAIN, answer_names
-from tests.cluster.network import ENTER, HOST, NODE, PODS, join_network
-from tests.kubernetes.tools.programs import KUBELET, PROXY, are_there
+from tests.cluster.network import (
+    ENTER,
+    ENTER_CLOUD,
+    HOST,
+    METADATA,
+    NODE,
+    PODS,
+    SERVICES,
+    join_network,
+    run,
+)
+from tests.kubernetes.server import say_ready
+from tests.kubernetes.tools.programs import ENFORCER, KUBELET, PROXY, are_there
 from tests.platform_process import wait_until
 from tests.tools.go_programs import GoProgram
 
 _READY_S = 120.0
-_NEEDED = ("containerd", "ctr", "runc", "buildah", "busybox", "nft", "ip", "nsenter")
-_PACKAGES = "containerd runc containernetworking-plugins buildah busybox-static nftables iproute2"
+_HEARTBEAT_S = 5.0
+_NEEDED = (
+    "containerd", "ctr", "runc", "buildah", "busybox", "nft", "ip", "nsenter", "iptables", "ipset",
+)  # fmt: skip
+_PACKAGES = (
+    "containerd runc containernetworking-plugins buildah busybox-static nftables iproute2 iptables"
+    " ipset"
+)
 
 
 @dataclass
@@ -75,8 +93,62 @@ class RealNode:
         self.server.write_config("proxy")
         self._launch(PROXY, {"config": self._write("proxy", self._describe_proxy())})
 
+    def start_enforcer(self) -> None:
+        """Start what holds pods to NetworkPolicies: kube-router, with its other duties off."""
+        self._launch(ENFORCER, {
+            "kubeconfig": self.config, "hostname-override": NODE_NAME, "run-firewall": "true",
+            "run-router": "false", "run-service-proxy": "false",
+            "service-cluster-ip-range": SERVICES, "health-port": 0, "metrics-port": 0,
+        })  # fmt: skip
+        wait_until(self._enforces, _READY_S, "NetworkPolicies are enforced", self.explain)
+
+    def _enforces(self) -> bool:
+        try:
+            return "KUBE-ROUTER-FORWARD" in run(*ENTER, "iptables", "-S", "FORWARD")
+        except RuntimeError:
+            return False
+
+    def start_metadata(self) -> None:
+        """Let a page answer at the address where a cloud hands out credentials."""
+        pages = self.folder / "metadata"
+        pages.mkdir()
+        (pages / "index.html").write_text("credentials of a cloud")
+        with (self.folder / "metadata.log").open("ab") as log:
+            self._processes["metadata"] = subprocess.Popen(
+                [*ENTER_CLOUD, "setpriv", "--pdeathsig", "KILL",
+                 "busybox", "httpd", "-f", "-p", f"{METADATA}:80", "-h", str(pages)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+
+    @contextmanager
+    def with_spare_node(self) -> Iterator[None]:
+        """Let another node say that it is well, on which nothing is scheduled.
+
+        Where all nodes are lost at once, Kubernetes takes nothing from them: the network must be at
+        fault.
+        """
+        self.server.create("/api/v1/nodes", {
+            "metadata": {"name": "spare"}, "spec": {"unschedulable": True},
+        })  # fmt: skip
+        ending = threading.Event()
+        thread = threading.Thread(target=self._speak_for_spare, args=(ending,))
+        thread.start()
+        try:
+            yield
+        finally:
+            ending.set()
+            thread.join()
+            with self.server.log_in() as owner:
+                owner.delete("/api/v1/nodes/spare").raise_for_status()
+
+    def _speak_for_spare(self, ending: threading.Event) -> None:
+        while not ending.is_set():
+            said = {"status": {"conditions": [say_ready("True")]}}
+            self.server.change("/api/v1/nodes/spare/status", said)
+            ending.wait(_HEARTBEAT_S)
+
     def stop(self) -> None:
-        """End kubelet and proxy."""
+        """End kubelet, proxy and enforcer."""
         for process in reversed(self._processes.values()):
             process.kill()
             process.wait()
@@ -192,4 +264,6 @@ def run_node() -> Iterator[RealNode]:
         stack.callback(node.stop)
         node.start_kubelet()
         node.start_proxy()
+        node.start_metadata()
+        node.start_enforcer()
         yield node

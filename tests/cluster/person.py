@@ -4,12 +4,13 @@ import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import websocket
-from tests.platform_process import NO_CERTIFICATES, wait_until
+from tests.cluster.door import Door
+from tests.platform_process import wait_until
 
 _START_S = 300.0
 _CELL_S = 240.0
@@ -27,12 +28,20 @@ class Person:
         Their account.
     browser
         A client with their cookies.
+    token
+        Their token of the hub.
+    door
+        The way to the platform's names.
+    home
+        The address of the host of their server; the public one if empty.
     """
 
     url: str
     name: str
     browser: httpx.Client
     token: str = ""
+    door: Door = field(default_factory=Door)
+    home: str = ""
 
     def create_token(self) -> None:
         """Make a token on the hub's own page, for what follows."""
@@ -51,11 +60,16 @@ class Person:
     def send(self, method: str, path: str, **content: Any) -> httpx.Response:
         """Send a request with the person's token."""
         whole = path if path.startswith(("/services/", "/hub/")) else f"/services/api{path}"
+        return self._send(method, f"{self.url}{whole}", **content)
+
+    def send_home(self, method: str, path: str, **content: Any) -> httpx.Response:
+        """Send a request with the person's token to the host of their server."""
+        return self._send(method, f"{self.home or self.url}{path}", **content)
+
+    def _send(self, method: str, url: str, **content: Any) -> httpx.Response:
         headers = {"Authorization": f"token {self.token}"}
-        return httpx.request(
-            method, f"{self.url}{whole}", headers=headers, trust_env=False, timeout=60,
-            verify=NO_CERTIFICATES, **content,
-        )  # fmt: skip
+        with self.door.client() as client:
+            return client.request(method, url, headers=headers, **content)
 
     def start_server(self) -> None:
         """Start the person's server with the first profile, and wait until it answers."""
@@ -98,20 +112,19 @@ class Person:
     @contextmanager
     def _kernel(self) -> Iterator[websocket.WebSocket]:
         kernels = f"/user/{self.name}/api/kernels"
-        headers = {"Authorization": f"token {self.token}"}
-        own = {"headers": headers, "trust_env": False, "timeout": 60, "verify": NO_CERTIFICATES}
-        made = httpx.post(f"{self.url}{kernels}", json={"name": "python3"}, **own)
+        made = self.send_home("POST", kernels, json={"name": "python3"})
         assert made.status_code == 201, made.text
-        place = f"{self.url}{kernels}/{made.json()['id']}"
+        place = f"{kernels}/{made.json()['id']}"
+        url = f"{self.home or self.url}{place}/channels".replace("http", "ws", 1)
         channel = websocket.create_connection(
-            f"{place.replace('http', 'ws', 1)}/channels",
-            header=[f"Authorization: token {self.token}"], timeout=_CELL_S,
+            url, header=[f"Authorization: token {self.token}"], timeout=_CELL_S,
+            socket=self.door.connect(url),
         )  # fmt: skip
         try:
             yield channel
         finally:
             channel.close()
-            httpx.delete(place, **own)
+            self.send_home("DELETE", place)
 
     def _find_xsrf(self, path: str) -> str:
         return next(
@@ -123,8 +136,9 @@ class Person:
 
 def log_in(url: str, name: str, password: str) -> Person:
     """Open the login page, send the form, and make a token."""
+    door = Door()
     browser = httpx.Client(
-        base_url=url, trust_env=False, timeout=60, verify=NO_CERTIFICATES, follow_redirects=True
+        base_url=url, transport=door.transport(), timeout=60, follow_redirects=True
     )
     page = browser.get("/hub/login")
     assert page.is_success, page.text
@@ -132,7 +146,7 @@ def log_in(url: str, name: str, password: str) -> Person:
     answer = browser.post("/hub/login", data=form, follow_redirects=False)
     assert answer.status_code == 302, answer.text
     browser.get("/hub/token").raise_for_status()
-    person = Person(url, name, browser)
+    person = Person(url, name, browser, door=door)
     person.create_token()
     return person
 

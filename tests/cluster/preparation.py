@@ -14,6 +14,7 @@ from tests.cluster.foreign_images import (
     build_traefik,
 )
 from tests.cluster.installation import Installation
+from tests.cluster.network import HOST
 from tests.cluster.node import RealNode
 from tests.cluster.own_images import NAMES, find_tag, import_image
 from tests.cluster.volumes import offer_volumes
@@ -70,4 +71,5 @@ def write_values(digests: dict[str, str], port: int) -> dict[str, Any]:
         "dask-gateway": {"gateway": {"image": hub}, "controller": {"image": hub}},
     }
     address = {"publicUrl": f"http://localhost:{port}"}
-    return merge(yaml.safe_load(_VALUES.read_text()), images, address)
+    names = {"network": {"dnsAddresses": [f"{HOST}/32"]}}
+    return merge(yaml.safe_load(_VALUES.read_text()), images, address, names)

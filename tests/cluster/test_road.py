@@ -54,11 +54,19 @@ class Work:
         """Start a run; return its id and its pod when its notebook waits at the gate."""
         run = self.start(_GATE)
         wait_until(lambda: self._is_at_gate(run), _RUN_S, "it waits", self.explain)
-        [pod] = [
-            pod["metadata"]["name"] for pod in self.platform.list_pods("--namespace", ATTEMPTS)
-            if pod["status"]["phase"] == "Running"
-        ]  # fmt: skip
+        [pod] = self.wait_for_pods()
         return run, pod
+
+    def wait_for_pods(self) -> list[str]:
+        """Wait until attempts are at work; return the names of their pods."""
+        wait_until(lambda: bool(self._list_working()), _RUN_S, "an attempt works", self.explain)
+        return self._list_working()
+
+    def _list_working(self) -> list[str]:
+        return [
+            pod["metadata"]["name"] for pod in self.platform.list_pods("--namespace", ATTEMPTS)
+            if pod["status"]["phase"] == "Running" and "deletionTimestamp" not in pod["metadata"]
+        ]  # fmt: skip
 
     def _is_at_gate(self, run: str) -> bool:
         seen = self.show(run)
@@ -179,6 +187,35 @@ def test_a_kubelet_that_is_killed_during_a_run(work: Work, node: RealNode) -> No
     ended = work.wait_for_end(run)
     assert ended["status"] == "succeeded"
     work.check_published_once(run)
+
+
+def test_a_node_that_is_lost_during_a_run(work: Work, node: RealNode) -> None:
+    """Its kubelet says nothing for so long that the pod of the attempt is given up."""
+    run, pod = work.start_at_gate()
+    with node.with_spare_node():
+        node.stop_kubelet()
+        wait_until(lambda: not node.is_ready(), 180, "the node is lost", node.explain)
+        wait_until(lambda: _is_given_up(node, pod), 120, "its pod is given up", node.explain)
+        node.start_kubelet()
+    work.platform.open_door()
+    wait_until(
+        lambda: len(work.show(run)["attempts"]) == 2, _RUN_S, "another attempt", work.explain
+    )  # fmt: skip
+    [again] = work.wait_for_pods()
+    assert again != pod
+    work.open_gate(again)
+    ended = work.wait_for_end(run)
+    first, second = ended["attempts"]
+    assert first["status"] == "crashed"
+    assert "does not answer any more" in first["detail"]
+    assert second["status"] == "published"
+    work.check_published_once(run)
+
+
+def _is_given_up(node: RealNode, pod: str) -> bool:
+    with node.server.log_in() as owner:
+        answer = owner.get(f"/api/v1/namespaces/{ATTEMPTS}/pods/{pod}")
+    return not answer.is_success or "deletionTimestamp" in answer.json()["metadata"]
 
 
 def _find_tile(longitude: float, latitude: float, zoom: int) -> tuple[int, int]:

@@ -75,10 +75,10 @@ class SignOnHub:
 class Browser:
     """Follows redirects and sends forms, with the cookies of one person."""
 
-    def __init__(self, hub: SignOnHub) -> None:
+    def __init__(self, hub: SignOnHub, transport: httpx.BaseTransport | None = None) -> None:
         self.hub = hub
         self.client = httpx.Client(
-            transport=NamedHost(verify=NO_CERTIFICATES), timeout=30,
+            transport=transport or NamedHost(verify=NO_CERTIFICATES), timeout=30,
             headers={"Accept": "text/html"},
         )  # fmt: skip
 

@@ -43,6 +43,7 @@ function makeHandler(keys) {
     },
     extraTokenClaims: (_context, token) => ({ groups: people[token.clientId]?.groups ?? [] }),
   });
+  provider.proxy = settings.host !== "127.0.0.1"; // what stands before it says that it is https
   return provider.callback();
 }
 
@@ -67,6 +68,6 @@ const server = createServer(async (request, response) => {
   response.end();
 });
 
-server.listen(settings.port, "127.0.0.1");
+server.listen(settings.port, settings.host);
 // the test that started it holds this pipe: it ends with it
 process.stdin.on("end", () => process.exit(0)).resume();

@@ -75,8 +75,9 @@ class ProviderServer:
 
 @contextmanager
 def serve_provider(
-    callback: str, after_logout: str, *, access_token_s: int = 600
-) -> Iterator[ProviderServer]:
+    callback: str, after_logout: str, *, access_token_s: int = 600,
+    host: str = "127.0.0.1", issuer: str | None = None,
+) -> Iterator[ProviderServer]:  # fmt: skip
     """Run a provider until the block ends.
 
     Parameters
@@ -85,12 +86,17 @@ def serve_provider(
         Addresses of the platform to which it sends browsers back.
     access_token_s
         How long its access tokens are good, in seconds.
+    host
+        The address of this machine on which it listens.
+    issuer
+        Its public address, where something stands before it.
     """
     port, secret = free_port(), secrets.token_hex(16)
-    server = ProviderServer(f"http://127.0.0.1:{port}", secret)
+    server = ProviderServer(f"http://{host}:{port}", secret)
     settings = {
         "port": port,
-        "issuer": server.url,
+        "host": host,
+        "issuer": issuer or server.url,
         "people": PEOPLE,
         "access_token_s": access_token_s,
         "keys": [_show_private_key("first", "RS256")],

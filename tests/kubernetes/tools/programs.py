@@ -63,8 +63,13 @@ HELM = GoProgram(
 KUBELET = _kubernetes("kubelet")
 PROXY = _kubernetes("kube-proxy")
 
+ENFORCER = GoProgram(
+    "kube-router", "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",
+    Path(__file__).parents[2] / "cluster" / "enforcer", "kube-router", {}, _SETTINGS,
+)  # fmt: skip
+
 _SERVERS = (ETCD, API_SERVER, CONTROLLERS, SCHEDULER)
-BY_HAND = {"tests/cluster": (*_SERVERS, KUBELET, PROXY, KUBECTL, HELM)}
+BY_HAND = {"tests/cluster": (*_SERVERS, KUBELET, PROXY, KUBECTL, HELM, ENFORCER)}
 """What folders of tests need that run only when somebody names them."""
 NEEDED = {
     "tests/kubernetes": (*_SERVERS, KUBECTL, KWOK),
