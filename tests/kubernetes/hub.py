@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,6 +46,30 @@ class ClusterHub:
     hub_url: str
     server_port: int
     log: Path
+    variables: dict[str, str] = field(default_factory=dict)
+    _process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the hub, and wait until it and its proxy answer."""
+        with self.log.open("ab") as output:
+            process = self._process = subprocess.Popen(
+                [sys.executable, "-m", "jupyterhub", "-f", str(_CONFIGURATION)],
+                env=clean_environment() | self.variables, cwd=self.log.parent, stdout=output,
+                stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+        public = self.url.replace("skerry.localhost", "127.0.0.1")  # the proxy, with its routes
+        wait_until(
+            lambda: _answers((self.hub_url, public), process, self.explain),
+            120,
+            "the hub answers",
+            self.explain,
+        )
+
+    def stop(self) -> None:
+        """End the hub; servers and proxy stay."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(30)
 
     @property
     def host(self) -> str:
@@ -162,26 +186,34 @@ def serve_cluster_hub(
         kubernetes, namespace, f"http://skerry.localhost:{free_port()}",
         f"http://127.0.0.1:{free_port()}", free_port(), folder / "hub.log",
     )  # fmt: skip
-    variables = _prepare(hub, folder, changes)
-    public = hub.url.replace("skerry.localhost", "127.0.0.1")  # the proxy, with its routes
-    with hub.log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterhub", "-f", str(_CONFIGURATION)],
-            env=clean_environment() | variables, cwd=folder, stdout=output,
-            stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
+    hub.variables = _prepare(hub, folder, changes)
     try:
-        wait_until(
-            lambda: _answers((hub.hub_url, public), process, hub.explain),
-            120,
-            "the hub answers",
-            hub.explain,
-        )
+        hub.start()
         yield hub
     finally:
-        process.terminate()
-        process.wait(30)
+        hub.stop()
         _end_proxy(folder / "proxy.pid")
+
+
+@contextmanager
+def working(hub: ClusterHub, pod: dict[str, Any], folder: Path) -> Iterator[None]:
+    """Run what a pod's container runs, with its variables, as a process of this machine."""
+    [container] = pod["spec"]["containers"]
+    variables = {one["name"]: one.get("value", "") for one in container["env"]}
+    variables |= {"HOME": str(folder), "PATH": os.defpath}
+    command = [sys.executable, *container["args"][1:]]
+    if os.geteuid() == 0:
+        command.append("--allow-root")  # this machine's container
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, env=variables, cwd=folder, stdout=log, stderr=subprocess.STDOUT
+        )
+    try:
+        hub.run(pod)
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 def _end_proxy(record: Path) -> None:

@@ -20,6 +20,7 @@ config.ConfigurableHTTPProxy.command = team["proxy_command"]
 config.ConfigurableHTTPProxy.api_url = team["proxy_url"]
 config.ConfigurableHTTPProxy.auth_token = "token-between-hub-and-proxy"
 config.ConfigurableHTTPProxy.pid_file = f"{team['folder']}/proxy.pid"
+config.Spawner.consecutive_failure_limit = 5
 config.KubeSpawner.namespace = team["namespace"]
 config.KubeSpawner.pod_name_template = "jupyter-{user_server}"
 config.JupyterHub.authenticator_class = "shared-password"

@@ -2,10 +2,7 @@
 
 import html
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +12,7 @@ import httpx
 import pytest
 from tests.cluster_hub import name_image
 from tests.kubernetes.gateway import ClusterGateway, serve_cluster_gateway
-from tests.kubernetes.hub import ClusterHub, serve_cluster_hub
+from tests.kubernetes.hub import ClusterHub, serve_cluster_hub, working
 from tests.kubernetes.server import KubernetesServer
 from tests.platform_process import wait_until
 
@@ -43,7 +40,7 @@ def hub(
 def started(hub: ClusterHub, name: str, **choice: str) -> Iterator[dict[str, Any]]:
     """Start a person's server, and give its pod; end it after."""
     answer = hub.ask("POST", f"users/{name}/server", name, json=choice)
-    assert answer.status_code == 202, (answer.text, hub.explain())
+    assert answer.status_code in (201, 202), (answer.text, hub.explain())
     try:
         yield hub.find_pod(name)
     finally:
@@ -109,27 +106,6 @@ def test_nobody_starts_or_sees_another_s_server(hub: ClusterHub, name: str, othe
     assert hub.ask("GET", f"users/{name}", name).status_code == 200
 
 
-@contextmanager
-def working(hub: ClusterHub, pod: dict[str, Any], folder: Path) -> Iterator[None]:
-    """Run what a pod's container runs, with its variables, as a process of this machine."""
-    [container] = pod["spec"]["containers"]
-    variables = {one["name"]: one.get("value", "") for one in container["env"]}
-    variables |= {"HOME": str(folder), "PATH": os.defpath}
-    command = [sys.executable, *container["args"][1:]]
-    if os.geteuid() == 0:
-        command.append("--allow-root")  # this machine's container
-    with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, env=variables, cwd=folder, stdout=log, stderr=subprocess.STDOUT
-        )
-    try:
-        hub.run(pod)
-        yield
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
 def test_a_server_works_and_its_end_is_explained_to_its_person(
     hub: ClusterHub, tmp_path: Path
 ) -> None:
@@ -156,6 +132,17 @@ def test_a_server_works_and_its_end_is_explained_to_its_person(
     with started(hub, "zoe"):
         pass
     assert "needed more memory" not in hub.log_in("zoe").open("/hub/home").text
+
+
+def test_starts_that_fail_do_not_end_the_hub(hub: ClusterHub) -> None:
+    refused = "There is no profile 'none' for you"
+    for number in range(1, 7):
+        hub.ask("POST", "users/bob/server", "bob", json={"profile": "none"})
+        wait_until(lambda: not is_started(hub, "bob"), 60, f"refusal {number}", hub.explain)
+    assert hub.log.read_text().count(refused) >= 6
+    assert "Aborting due to" not in hub.log.read_text()
+    with started(hub, "bob", profile="small"):
+        pass
 
 
 def test_the_page_offers_a_person_what_their_groups_may_choose(hub: ClusterHub) -> None:

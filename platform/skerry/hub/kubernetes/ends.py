@@ -24,15 +24,13 @@ GONE = (
 )
 
 
-def explain_pod(pod: Mapping[str, Any], memory_limit: int | None) -> str:
+def explain_pod(pod: Mapping[str, Any]) -> str:
     """Return why a pod has ended; an empty text while it has not, or if it ended well.
 
     Parameters
     ----------
     pod
         The pod as the API server describes it.
-    memory_limit
-        Its limit of memory in bytes.
     """
     status = pod.get("status") or {}
     if status.get("reason") == "Evicted":
@@ -44,7 +42,7 @@ def explain_pod(pod: Mapping[str, Any], memory_limit: int | None) -> str:
     for container in status.get("containerStatuses") or []:
         ended = (container.get("state") or {}).get("terminated")
         if container.get("name") == CONTAINER and ended:
-            return _explain_exit(ended, memory_limit)
+            return _explain_exit(ended, _read_memory_limit(pod))
     return ""
 
 
@@ -61,6 +59,16 @@ def _explain_exit(ended: Mapping[str, Any], memory_limit: int | None) -> str:
     if code == _KILLED:
         return _word("something killed it (exit code 137)")
     return _word(f"its program stopped with exit code {code}")
+
+
+def _read_memory_limit(pod: Mapping[str, Any]) -> int | None:
+    """Return a pod's own limit in bytes: a hub that was restarted does not know it any more."""
+    for container in (pod.get("spec") or {}).get("containers") or []:
+        limits = (container.get("resources") or {}).get("limits") or {}
+        limit = str(limits.get("memory", ""))
+        if container.get("name") == CONTAINER and limit.isdecimal():  # as KubeSpawner writes it
+            return int(limit)
+    return None
 
 
 def explain_idleness(

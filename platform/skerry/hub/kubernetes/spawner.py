@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from kubespawner import KubeSpawner
 from traitlets import Any as AnyTrait
 from traitlets import Instance, Unicode
 
@@ -12,6 +11,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.hub.kubernetes.budgets import reserve_server
 from skerry.hub.kubernetes.ends import GONE, explain_idleness, explain_pod
 from skerry.hub.kubernetes.profiles import list_choices, list_profiles
+from skerry.hub.kubernetes.sight import SightedSpawner
 from skerry.hub.kubernetes.volumes import list_groups, list_mounts, list_volumes
 
 _LAST_END, _RESERVATION = "last_end", "reservation"
@@ -27,7 +27,7 @@ class ChoiceError(InvalidInputError):
         return str(self)
 
 
-class PersonSpawner(KubeSpawner):  # type: ignore[misc]
+class PersonSpawner(SightedSpawner):
     """A person's server as a pod.
 
     Attributes
@@ -76,10 +76,11 @@ class PersonSpawner(KubeSpawner):  # type: ignore[misc]
 
     async def poll(self) -> int | None:
         """Return whether the server has ended; remember why, while Kubernetes still says it."""
-        await self._start_watching_pods()
+        if not await self.can_see():
+            return None
         pod = self.pod_reflector.pods.get(f"{self.namespace}/{self.pod_name}")
         if pod is not None and not self.last_end:
-            self.last_end = explain_pod(pod, self.mem_limit)
+            self.last_end = explain_pod(pod)
         ended: int | None = await super().poll()
         if ended is not None and pod is None and self.server and not self.last_end:
             self.last_end = GONE

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from skerry.core.cluster_hub_settings import ClusterHubSettings
+from skerry.core.cluster_hub_settings import ClusterHubSettings, IdleRules
 from skerry.core.settings import GATEWAY_PREFIX
 from skerry.hub.user_servers import DASK_VARIABLES, server_scopes
 
+_LONGEST_INTERVAL_S = 300
+_MESSAGES = 5
 DASHBOARDS_VARIABLE = "SKERRY_DASK_DASHBOARDS"
 """The host of Dask dashboards that a user server may fetch pages of."""
 
@@ -29,6 +31,9 @@ def set_user_servers(config: Any, settings: ClusterHubSettings) -> None:
     servers.server_token_scopes = server_scopes()
     servers.start_timeout = settings.start_minutes * 60
     servers.http_timeout = 120
+    # z2jh lets the hub end itself after five starts in a row that failed: any person could cause
+    # that, by a profile that no node has room for
+    servers.consecutive_failure_limit = 0
     config.JupyterHub.cleanup_servers = False  # a hub that starts again finds them
 
 
@@ -40,6 +45,7 @@ def user_environment(settings: ClusterHubSettings) -> dict[str, Any]:
         "SKERRY_URL": settings.public_url,
         **inside,
         **_dask_environment(settings),
+        "JUPYTERHUB_ACTIVITY_INTERVAL": str(choose_interval(idle)),
         "SKERRY_END_AFTER_MINUTES": str(idle.end_after_minutes),
         "SKERRY_WARN_MINUTES": str(idle.warn_minutes),
         "HOME": settings.home.mount,
@@ -47,6 +53,14 @@ def user_environment(settings: ClusterHubSettings) -> dict[str, Any]:
         "PYTHONUNBUFFERED": "1",
         **{name: escape_braces(value) for name, value in settings.environment.items()},
     }
+
+
+def choose_interval(idle: IdleRules) -> int:
+    """Return every how many seconds a server tells the hub when it was used last.
+
+    Several times before the hub would end it: a message may be late, or lost.
+    """
+    return min(_LONGEST_INTERVAL_S, idle.end_after_minutes * 60 // _MESSAGES)
 
 
 def _dask_environment(settings: ClusterHubSettings) -> dict[str, Any]:

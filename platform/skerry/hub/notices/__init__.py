@@ -1,7 +1,8 @@
 """Notices in JupyterLab before a limit of the server bites: memory, disk, no use.
 
 A server extension of Jupyter, which says what is short, and an extension of JupyterLab, which
-shows it. `JUPYTER_FOLDER` holds what makes Jupyter find both.
+shows it. The first also sees to it that a kernel at work counts as use. `JUPYTER_FOLDER` holds what
+makes Jupyter find both.
 """
 
 from pathlib import Path
@@ -30,6 +31,8 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 
 def _load_jupyter_server_extension(server: Any) -> None:
+    from skerry.hub.notices.activity import follow_kernels
     from skerry.hub.notices.handler import add_handler
 
     add_handler(server.web_app)
+    follow_kernels(server)

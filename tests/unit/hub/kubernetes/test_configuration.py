@@ -170,7 +170,10 @@ def ended(**facts: Any) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_the_end_of_a_pod_is_explained(seen: dict[str, Any], words: str) -> None:
-    told = explain_pod(seen, 4 << 30)
+    limits = {"limits": {"memory": str(4 << 30)}}
+    told = explain_pod(
+        {**seen, "spec": {"containers": [{"name": "notebook", "resources": limits}]}}
+    )
     assert words in told
     assert "Your files are kept" in told
 
@@ -185,7 +188,7 @@ def test_the_end_of_a_pod_is_explained(seen: dict[str, Any], words: str) -> None
     ],
 )
 def test_what_has_not_ended_badly_needs_no_explanation(seen: dict[str, Any]) -> None:
-    assert explain_pod(seen, None) == ""
+    assert explain_pod(seen) == ""
 
 
 def test_idle_and_old_servers_are_told_apart_from_those_that_people_end() -> None:
