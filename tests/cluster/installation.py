@@ -117,7 +117,7 @@ class Installation:
     def open_door(self) -> None:
         """Open the door, or open it again: what leads there ends with the node's kubelet."""
         self._close_door()
-        wait_until(self._answers, 60, "the hub answers", self.explain, every_s=0.5)
+        wait_until(self._answers, 180, "hub and api answer", self.explain, every_s=0.5)
 
     def _close_door(self) -> None:
         if self._door is not None:
@@ -140,8 +140,12 @@ class Installation:
             command = self._command("port-forward", "service/proxy-public", f"{self.port}:80")
             quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
             self._door = subprocess.Popen(command, env=self._environment, **quiet)
+        pages = ("hub/health", "services/api/ready")
         try:
-            return httpx.get(f"{self.url}/hub/health", trust_env=False, timeout=5).is_success
+            return all(
+                httpx.get(f"{self.url}/{page}", trust_env=False, timeout=5).is_success
+                for page in pages
+            )
         except httpx.TransportError:
             return False
 

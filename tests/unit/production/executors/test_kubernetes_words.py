@@ -94,6 +94,16 @@ def disrupted(reason: str, message: str = "") -> list[dict[str, str]]:
             make_pod("Failed", ended(143), conditions=disrupted("PreemptionByScheduler")),
             AttemptState(Phase.KILLED, "A pod of higher priority took its place on the node n1."),
         ),
+        (  # what it said last tells of this end, and not of its notebook
+            make_pod(
+                "Failed",
+                ended(3, message=WORDS),
+                conditions=disrupted("DeletionByTaintManager"),
+            ),
+            AttemptState(
+                Phase.KILLED, "Its node n1 does not answer any more, or was closed to it."
+            ),
+        ),
         (
             make_pod("Failed", conditions=disrupted("DeletionByPodGC")),
             AttemptState(Phase.KILLED, "Its node n1 is gone."),

@@ -122,7 +122,10 @@ def judge(job: Job, pods: Sequence[Pod], now: datetime, settings: JobSettings) -
     if end is None:
         return AttemptState(Phase.RUNNING, describe_waiting(pod))
     words = find_words(pod)
-    return AttemptState(end.phase, end.detail, words.message if words is not None else None)
+    if words is None or (end.phase is Phase.KILLED and asked is None):
+        # who is ended from outside says so, in words that sound as if its notebook had failed
+        return AttemptState(end.phase, end.detail)
+    return AttemptState(end.phase, end.detail, words.message)
 
 
 def _is_held_back(job: Job) -> bool:
