@@ -60,7 +60,8 @@ def _become(name: str, environment: dict[str, str], outputs: list[str], words: l
 
 
 if __name__ == "__main__":
-    from skerry.cli import backup, doctor, move, serve, up  # noqa: F401  (imported when they are called)
+    from skerry.cli import backup, move, serve, up  # noqa: F401  (imported when they are called)
+    from skerry.cli.doctor import command  # noqa: F401
     from skerry.cli.main import run
     from skerry.dashboards import server
     from skerry.services import api, maps, worker

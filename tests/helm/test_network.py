@@ -18,11 +18,11 @@ def _skerry(part: str, port: int = 8000) -> End:
     return End({f"app.kubernetes.io/{key}": value for key, value in labels.items()}, ports=ports)
 
 
-def _other(project: str, part: str, **more: str) -> End:
+def _other(project: str, part: str, http: int = 8081, **more: str) -> End:
     labels = {"name": project, "instance": "skerry", "component": part}
     marks = {f"app.kubernetes.io/{key}": value for key, value in labels.items()}
     marks |= {"app": project, "release": "skerry", "component": part}  # what z2jh chooses by
-    return End(marks | more, ports={"http": 8081, "notebook-port": 8888})
+    return End(marks | more, ports={"http": http, "notebook-port": 8888})
 
 
 def _dask(part: str, cluster: str) -> End:
@@ -39,10 +39,12 @@ def _describe_cluster(name: str) -> dict[str, Any]:
 _SERVER_MARK = {"hub.jupyter.org/network-access-singleuser": "true"}
 _HUB_MARK = {"hub.jupyter.org/network-access-hub": "true"}
 PODS = {
-    **{part: _skerry(part) for part in ("api", "maps", "dashboards", "worker", "migrations")},
+    **{part: _skerry(part) for part in (
+        "api", "maps", "dashboards", "worker", "migrations", "status", "doctor", "backup",
+    )},
     "database": _skerry("database"), "objects": _skerry("objects"),
     "hub": _other("jupyterhub", "hub", **_SERVER_MARK),
-    "proxy": _other("jupyterhub", "proxy", **_HUB_MARK, **_SERVER_MARK),
+    "proxy": _other("jupyterhub", "proxy", 8000, **_HUB_MARK, **_SERVER_MARK),
     "gateway": _other("dask-gateway", "gateway"),
     "controller": _other("dask-gateway", "controller"),
     "door": _other("dask-gateway", "traefik"),
@@ -76,6 +78,11 @@ ALLOWED = [
     ("worker", "gateway", 8000), ("api", "gateway", 8000),
     ("ann", "internet", 443), ("attempt", "internet", 443), ("hub", "internet", 443),
     ("ann", "dns", 53), ("api", "dns", 53), ("attempt", "dns", 53),
+    *((watcher, part, 8000) for watcher in ("status", "doctor")
+      for part in ("api", "maps", "dashboards", "worker", "gateway")),
+    ("status", "hub", 8081), ("doctor", "hub", 8081), ("doctor", "door", 8000),
+    ("doctor", "database", 5432), ("doctor", "objects", 9000), ("proxy", "status", 8000),
+    ("backup", "database", 5432), ("backup", "objects", 9000), ("status", "dns", 53),
 ]  # fmt: skip
 
 _PEOPLE = ("ann", "scheduler", "dask worker", "attempt")
@@ -101,6 +108,11 @@ REFUSED = [
     *_CLOSED_TO_PEOPLE,
     *((part, "metadata", 80) for part in PODS if PODS[part].address is None
       and PODS[part].namespace in ("skerry", "skerry-attempts")),
+    ("status", "database", 5432), ("status", "objects", 9000), ("status", "door", 8000),
+    ("status", "internet", 443), ("doctor", "internet", 443), ("doctor", "kubernetes", 443),
+    ("backup", "hub", 8081), ("backup", "api", 8000), ("backup", "internet", 443),
+    ("ann", "status", 8000), ("attempt", "status", 8000), ("ann", "doctor", 8000),
+    ("stranger", "status", 8000), ("stranger", "worker", 8000), ("api", "status", 8000),
     ("stranger", "api", 8000), ("stranger", "database", 5432), ("stranger", "hub", 8081),
     ("stranger", "door", 8000), ("stranger", "attempt", 8888),
     ("dashboards", "database", 5432), ("proxy", "database", 5432), ("door", "database", 5432),
@@ -130,6 +142,7 @@ def test_the_hub_reaches_servers_and_they_reach_it(fullest_chart: Chart, network
     """These policies are the sub-chart's own."""
     for source, target, port in (
         ("hub", "ann", 8888), ("proxy", "ann", 8888), ("ann", "hub", 8081), ("bob", "hub", 8081),
+        ("status", "proxy", 8000), ("doctor", "proxy", 8000),
     ):  # fmt: skip
         allowed = network.allows(PODS[source], PODS[target], port)
         assert allowed is fullest_chart.is_whole, (source, target)
@@ -141,6 +154,22 @@ def test_a_private_provider_is_reached_where_it_is_named(chart: Chart) -> None:
     assert not without.allows(PODS["hub"], PODS["private"], 8443)
     assert network.allows(PODS["hub"], PODS["private"], 8443)
     assert not network.allows(PODS["ann"], PODS["private"], 8443)
+
+
+def test_the_status_page_is_reached_past_the_proxy_by_the_ingress_alone(chart: Chart) -> None:
+    ingress = End({"app": "controller"}, namespace="ingress-nginx")
+    network = Network(chart.render("production"))
+    assert network.allows(ingress, PODS["status"], 8000)
+    assert not network.allows(PODS["stranger"], PODS["status"], 8000)
+    assert not network.allows(ingress, PODS["api"], 8000), "everything else goes through the proxy"
+    anybody = Network(chart.render("production", ingress={"controllerNamespace": ""}))
+    assert anybody.allows(PODS["stranger"], PODS["status"], 8000)
+
+
+def test_the_doctor_asks_the_provider_where_there_is_one(chart: Chart) -> None:
+    network = Network(chart.render("production"))
+    assert network.allows(PODS["doctor"], PODS["internet"], 443)
+    assert not network.allows(PODS["status"], PODS["internet"], 443)
 
 
 def test_name_servers_may_be_elsewhere(chart: Chart, network: Network) -> None:

@@ -1,23 +1,20 @@
 """The parts work with what the chart gives them: variables, arguments, an empty folder.
 
 Each is started as its container is, as a process of this machine, with a real database and bucket.
-Only what names the cluster's own places is replaced.
 """
 
-import http.server
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from tests.helm.rendering import Chart, find
+from tests.helm.containers import Cluster, empty_state, find_container, serve_hub
+from tests.helm.rendering import Chart
 from tests.minio_server import S3Server
-from tests.platform_process import NO_CERTIFICATES, clean_environment, free_port, wait_until
+from tests.platform_process import NO_CERTIFICATES, wait_until
 from tests.postgresql_server import PostgresqlServer
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.postgresql, pytest.mark.s3]
@@ -28,89 +25,6 @@ _KINDS = {
 }  # fmt: skip
 
 
-class _Hub(http.server.BaseHTTPRequestHandler):
-    """A hub that answers."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def serve_hub() -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Hub) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/hub/api"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-class Cluster:
-    """What the cluster would give to containers: an address of its own to each, and Secrets."""
-
-    def __init__(self, folder: Path, hub: str, database: str, store: dict[str, str]) -> None:
-        self._folder = folder
-        self._own = {
-            "JUPYTERHUB_API_URL": hub, "SKERRY_DATABASE_URL": database, "POD_IP": "127.0.0.1",
-            **store,
-        }  # fmt: skip
-
-    def name_variables(self, container: dict[str, Any]) -> dict[str, str]:
-        """Return the variables of a container, with a port and folders of this machine."""
-        place = self._folder / container["name"]
-        place.mkdir(exist_ok=True)
-        told: dict[str, str] = {}
-        for variable in container["env"]:
-            name = variable["name"]
-            if name in self._own:
-                told[name] = self._own[name]
-            elif "value" in variable:
-                text = variable["value"].replace("$(POD_IP)", told.get("POD_IP", ""))
-                told[name] = text.replace("/data/", f"{place}/").replace("/tmp", str(place))
-            else:
-                told[name] = f"of-{variable['valueFrom']['secretKeyRef']['key']}" * 4
-        if "SKERRY_SERVICE_PORT" in told:
-            told["SKERRY_SERVICE_PORT"] = str(free_port())
-        if told.get("SKERRY_EXECUTOR") == "kubernetes":
-            told["SKERRY_EXECUTOR"] = "local"  # Jobs are tried in tests/kubernetes
-        return clean_environment() | told
-
-    def start(self, container: dict[str, Any]) -> "tuple[subprocess.Popen[bytes], dict[str, str]]":
-        """Start a container's program."""
-        [program, *words] = container["args"]
-        assert program == "python"
-        variables = self.name_variables(container)
-        with (self._folder / f"{container['name']}.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, *words], env=variables, stdout=log, stderr=log, cwd=self._folder
-            )
-        return process, variables
-
-    def read_log(self, name: str) -> str:
-        return (self._folder / f"{name}.log").read_text()
-
-
-@pytest.fixture
-def cluster(postgresql: PostgresqlServer, s3: S3Server, tmp_path: Path) -> Iterator[Cluster]:
-    with serve_hub() as hub, postgresql.database("template0") as url, s3.bucket() as bucket:
-        postgresql.execute("CREATE EXTENSION postgis", url.rpartition("/")[2])
-        store = s3.variables() | {"SKERRY_OBJECTS": f"s3://{bucket}/skerry"}
-        yield Cluster(tmp_path, hub, url, store)
-
-
-def find_container(objects: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
-    [container] = find(objects, kind, name)["spec"]["template"]["spec"]["containers"]
-    return container
-
-
 class Parts:
     """The parts that run, and what their probes are answered."""
 
@@ -118,11 +32,23 @@ class Parts:
         self._client = client
         self._addresses: dict[tuple[str, str], str] = {}
 
-    def add(self, part: str, container: dict[str, Any], port: str) -> None:
-        """Note a part that has been started."""
+    def start(self, cluster: Cluster, part: str, container: dict[str, Any]) -> Callable[[], object]:
+        """Start a part; return what ends it."""
+        process, variables = cluster.start(container)
         for probe in ("readiness", "liveness"):
             path = container[f"{probe}Probe"]["httpGet"]["path"]
-            self._addresses[part, probe] = f"http://127.0.0.1:{port}{path}"
+            address = f"http://127.0.0.1:{variables['SKERRY_SERVICE_PORT']}{path}"
+            self._addresses[part, probe] = address
+
+        def end() -> None:
+            process.kill()
+            process.wait()
+
+        return end
+
+    def name_address(self, part: str, probe: str) -> str:
+        """Return where a probe asks."""
+        return self._addresses[part, probe]
 
     def ask(self, part: str, probe: str) -> httpx.Response | None:
         """Return the answer to a probe, None if there is none."""
@@ -144,16 +70,21 @@ class Parts:
         return answers[0]
 
 
-def test_parts_begin_when_the_migrations_have_ended(chart: Chart, cluster: Cluster) -> None:
+def test_parts_begin_with_their_tables_and_go_on_without_the_hub(
+    chart: Chart, postgresql: PostgresqlServer, s3: S3Server, tmp_path: Path
+) -> None:
     objects = chart.render("trial")
-    with ExitStack() as stack, httpx.Client(trust_env=False, verify=NO_CERTIFICATES) as client:
+    with (
+        empty_state(postgresql, s3) as state, ExitStack() as stack, ExitStack() as hub_lives,
+        httpx.Client(trust_env=False, verify=NO_CERTIFICATES) as client,
+    ):  # fmt: skip
+        cluster = Cluster(tmp_path, **state)
+        cluster.tell(JUPYTERHUB_API_URL=hub_lives.enter_context(serve_hub()))
         parts = Parts(client)
         for part, kind in _KINDS.items():
-            container = find_container(objects, kind, f"skerry-{part}")
-            process, variables = cluster.start(container)
-            stack.callback(process.wait)
-            stack.callback(process.kill)
-            parts.add(part, container, variables["SKERRY_SERVICE_PORT"])
+            stack.callback(
+                parts.start(cluster, part, find_container(objects, kind, f"skerry-{part}"))
+            )
 
         for part in ("api", "maps", "worker"):
             missing = parts.wait_for(part, 503).json()["missing"]
@@ -167,3 +98,33 @@ def test_parts_begin_when_the_migrations_have_ended(chart: Chart, cluster: Clust
         assert process.wait(_LIMIT_S) == 0, cluster.read_log("migrations")
         for part in _KINDS:
             parts.wait_for(part, 200)
+
+        told = {part: parts.name_address(part, "readiness") for part in _KINDS}
+        told["notices"] = told["api"].replace("/ready", "/platform/notices")
+        cluster.tell(SKERRY_PARTS_AT=json.dumps(told | {"hub": "http://127.0.0.1:9/hub/health"}))
+        status = find_container(objects, "Deployment", "skerry-status")
+        stack.callback(parts.start(cluster, "status", status))
+        parts.wait_for("status", 200)
+        hub_lives.close()
+        page = parts.name_address("status", "readiness").replace("health", "status.json")
+
+        def read_states() -> dict[str, str]:
+            listed = client.get(page).raise_for_status().json()["parts"]
+            return {entry["name"]: entry["state"] for entry in listed}
+
+        in_part = dict.fromkeys(_KINDS, "works in part")
+        wait_until(
+            lambda: read_states() == in_part | {"hub": "away"}, _LIMIT_S, "all of it is seen"
+        )
+        for part in _KINDS:
+            assert parts.wait_for(part, 200).json()["limited"] == {
+                "hub": "The hub does not answer."
+            }
+        public = client.get(told["api"].replace("/ready", "/stac/search"))
+        assert public.status_code == 200
+        refused = client.get(
+            told["api"].replace("/ready", "/audit"), headers={"Accept": "text/html"}
+        )
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"] == "5"
+        assert "This needs a login." in refused.json()["detail"]

@@ -56,7 +56,7 @@ def test_secrets_are_made_once(releases: dict[str, Release]) -> None:
     names = ("skerry-tokens", "skerry-database", "skerry-objects")
     before = {name: read(name) for name in names}
     assert len(base64.b64decode(before["skerry-tokens"]["api"])) >= 32
-    assert len(set(before["skerry-tokens"].values())) == 7
+    assert len(set(before["skerry-tokens"].values())) == 9
     result = release.call("upgrade", "--no-hooks")
     assert result.returncode == 0, result.stderr
     assert {name: read(name) for name in names} == before
@@ -113,6 +113,7 @@ REFUSED = [
         (account, verb, what, namespace)
         for account in (
             "skerry-api", "skerry-maps", "skerry-dashboards", "skerry-migrations", "default",
+            "skerry-status", "skerry-doctor", "skerry-backup",
             "attempts/skerry-attempt",
         )
         for verb, what in (("get", "secrets"), ("list", "pods"), ("create", "batch:jobs"))

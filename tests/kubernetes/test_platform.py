@@ -29,6 +29,9 @@ from tests.platform_process import free_port, start_platform, wait_until
 from tests.postgresql_server import PostgresqlServer
 from tests.unit.production.test_environments import make_wheel
 
+from skerry.cli.doctor.end_to_end import EndToEndRun
+from skerry.client.login import Login
+from skerry.client.session import Session
 from skerry.core.settings import DATABASE_VARIABLE, OBJECTS_VARIABLE
 from skerry.production.environments import describe_environment, digest_environment
 from skerry.production.executors.kubernetes.manifest import name_job
@@ -37,7 +40,7 @@ from skerry.production.executors.protocol import AttemptName
 pytestmark = [
     pytest.mark.kubernetes, pytest.mark.postgresql, pytest.mark.s3, pytest.mark.timeout(600),
 ]  # fmt: skip
-PARTS = ["gateway", "api", "worker", "hub"]
+PARTS = ["gateway", "api", "maps", "worker", "hub"]
 TEAM_IMAGE = "registry.example/lakes@sha256:" + "1" * 64
 UNKNOWN_IMAGE = "registry.example/lakes@sha256:" + "2" * 64
 GROW = "held = bytearray(2_000_000_000)\nfor place in range(0, len(held), 4096): held[place] = 1"
@@ -152,6 +155,31 @@ def test_a_run_is_a_job_and_its_product_is_published(field: Field) -> None:
     assert not {"SKERRY_TOKEN", "JUPYTERHUB_API_TOKEN"} & variables.keys(), "they are in its Secret"
     assert not list((stage.platform.data / "run").glob("attempts/*")), "nothing is on this machine"
     wait_until(lambda: field.count_jobs() == 0, LIMIT_S, "its Job is gone")
+
+
+def test_the_doctor_s_run_goes_end_to_end_as_a_job(field: Field) -> None:
+    platform = field.stage.platform
+    login = Login(url=platform.url, token=platform.token, user=platform.user)
+    with field.node(), closing(Session(login)) as session:
+        steps = {step.check: step for step in EndToEndRun(session).go()}
+    assert {name: step.state for name, step in steps.items()} == dict.fromkeys(
+        ("start", "run", "search", "tile", "cluster", "clean-up"), "well"
+    ), steps
+    wait_until(lambda: field.count_jobs() == 0, LIMIT_S, "its Job is gone")
+    assert not [job for job in field.stage.ask("GET", "/production/jobs")["jobs"]
+                if job["name"].startswith("end-to-end")]  # fmt: skip
+
+
+def test_the_doctor_s_run_says_what_an_attempt_lacks(field: Field) -> None:
+    platform = field.stage.platform
+    login = Login(url=platform.url, token=platform.token, user=platform.user)
+    with field.node() as node, closing(Session(login)) as session:
+        node.images = ()
+        steps = {step.check: step for step in EndToEndRun(session).go()}
+    assert list(steps) == ["start", "run", "clean-up"]
+    assert f"The image {IMAGE} cannot be had" in steps["run"].detail
+    assert steps["run"].remedy
+    assert steps["clean-up"].state == "well"
 
 
 def test_a_worker_that_is_killed_is_replaced_and_the_attempt_goes_on(

@@ -92,6 +92,9 @@
 {{- if eq (include "skerry.attemptsNamespace" .) .Release.Namespace -}}
 {{- include "skerry.refuse" (dict "what" (printf "attempts.namespace is %q, the namespace of the platform itself: the worker may change every pod there." .Release.Namespace) "remedy" "Name another namespace, which holds nothing but attempts.") -}}
 {{- end -}}
+{{- if and .Values.backup.claim .Values.backup.storageClass -}}
+{{- include "skerry.refuse" (dict "what" (printf "backup.claim is %q, and backup.storageClass is %q: a volume that is there has its class." .Values.backup.claim .Values.backup.storageClass) "remedy" "Leave one of them empty.") -}}
+{{- end -}}
 {{- $gateway := index .Values "dask-gateway" -}}
 {{- $flag := printf "--providers.kubernetescrd.namespaces=%s" .Release.Namespace -}}
 {{- if and $gateway.enabled (not (has $flag $gateway.traefik.additionalArguments)) -}}
@@ -116,7 +119,7 @@
 {{- end -}}
 {{- if .Values.signOn.settings }}{{ $wanted = append $wanted (list "skerry-sign-on" "client-secret" "signOn.settings") }}{{ end -}}
 {{- if not .Values.tokens.create -}}
-{{- range $part := list "api" "maps" "dashboards" "worker" "dask-gateway" "prometheus" -}}
+{{- range $part := list "api" "maps" "dashboards" "worker" "dask-gateway" "prometheus" "doctor" "status" -}}
 {{- $wanted = append $wanted (list "skerry-tokens" $part "tokens.create is false") -}}
 {{- end -}}
 {{- if dig "budgets" "enabled" false .Values.servers }}{{ $wanted = append $wanted (list "skerry-tokens" "spawner" "servers.budgets.enabled") }}{{ end -}}

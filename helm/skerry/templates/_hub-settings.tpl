@@ -2,10 +2,12 @@
 {{- define "skerry.hubSettings" -}}
 {{- $dask := (index .Values "dask-gateway").enabled -}}
 {{- $services := list -}}
-{{- range list "api" "maps" "dashboards" -}}
+{{- range list "api" "maps" "dashboards" "status" -}}
 {{- $services = append $services (dict "name" . "url" (printf "http://skerry-%s:8000" .)) -}}
 {{- end -}}
-{{- $services = concat $services (list (dict "name" "worker") (dict "name" "prometheus")) -}}
+{{- range list "worker" "prometheus" "doctor" -}}
+{{- $services = append $services (dict "name" .) -}}
+{{- end -}}
 {{- if $dask -}}
 {{- $services = append $services (dict "name" "dask-gateway" "url" "http://api-dask-gateway:8000") -}}
 {{- end -}}

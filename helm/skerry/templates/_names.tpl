@@ -64,6 +64,18 @@ http://traefik-dask-gateway.{{ .Release.Namespace }}.svc
 {{ .Values.people.userDomain | default (include "skerry.publicName" .) }}
 {{- end -}}
 
+{{- /* Where each part says whether it can work, and where the api tells what everybody may know: as JSON. */ -}}
+{{- define "skerry.partsAt" -}}
+{{- $parts := dict "hub" "http://hub:8081/hub/health" "proxy" "http://proxy-public/_chp_healthz" -}}
+{{- range list "api" "maps" "dashboards" "worker" -}}
+{{- $_ := set $parts . (printf "http://skerry-%s:8000/services/%s/ready" . .) -}}
+{{- end -}}
+{{- if (index .Values "dask-gateway").enabled -}}
+{{- $_ := set $parts "gateway" "http://api-dask-gateway:8000/api/health" -}}
+{{- end -}}
+{{- toJson $parts -}}
+{{- end -}}
+
 {{- /* The Secret with the address of the database, and its key, as "name key". */ -}}
 {{- define "skerry.databaseSecret" -}}
 {{- if .Values.database.inCluster.enabled }}skerry-database url{{ else }}{{ .Values.database.secret.name }} {{ .Values.database.secret.key }}{{ end -}}

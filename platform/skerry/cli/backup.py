@@ -13,6 +13,7 @@ from skerry.cli.folder import data_option
 from skerry.cli.presenting import json_option, print_json, say, show_progress
 from skerry.cli.supervisor.lock import hold_folder
 from skerry.core.errors import NotFoundError
+from skerry.core.settings import read_database_url, read_objects_place
 from skerry.storage.layout import DataFolder
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def backup(
             say("\n".join(names) or f"{target} holds no backup.")
         return
     folder = DataFolder(data)
-    if not folder.state.is_dir():
+    is_elsewhere = read_database_url() is not None and read_objects_place() is not None
+    if not is_elsewhere and not folder.state.is_dir():  # in a pod the folder holds nothing
         raise NotFoundError(
             f"{data} is not a data folder of Skerry.",
             remedy="Name it with --data or SKERRY_DATA.",

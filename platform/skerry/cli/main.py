@@ -32,7 +32,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "skerry.cli.database:database_group",
         "Bring the database up to date without starting the platform.",
     ),
-    "doctor": ("skerry.cli.doctor:doctor", "Check the platform, and name remedies."),
+    "doctor": ("skerry.cli.doctor.command:doctor", "Check the platform, and name remedies."),
+    "maintenance": (
+        "skerry.cli.maintenance:maintenance",
+        "Announce work on the platform to everybody.",
+    ),
     "logs": ("skerry.cli.logs:logs", "Show the log of a run or of a part."),
     "backup": ("skerry.cli.backup:backup", "Copy records and bytes into a folder."),
     "restore": ("skerry.cli.backup:restore", "Fill a new data folder from a backup."),

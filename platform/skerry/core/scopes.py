@@ -26,6 +26,7 @@ class Scope(StrEnum):
     BUDGETS_READ = "custom:skerry:budgets:read"
     BUDGETS_MANAGE = "custom:skerry:budgets:manage"
     BUDGETS_RESERVE = "custom:skerry:budgets:reserve"
+    PLATFORM_ANNOUNCE = "custom:skerry:platform:announce"
 
 
 DESCRIPTIONS: dict[Scope, str] = {
@@ -46,6 +47,7 @@ DESCRIPTIONS: dict[Scope, str] = {
     Scope.BUDGETS_READ: "See the budgets of everybody, and all courses",
     Scope.BUDGETS_MANAGE: "Set budgets, and keep seats for courses",
     Scope.BUDGETS_RESERVE: "Reserve and count what starts (only the hub and the gateway)",
+    Scope.PLATFORM_ANNOUNCE: "Announce maintenance to everybody, on the status page",
 }
 
 SCIENTIST = frozenset(
@@ -75,6 +77,7 @@ OPERATOR = frozenset(
         Scope.PLATFORM_AUDIT,
         Scope.BUDGETS_READ,
         Scope.BUDGETS_MANAGE,
+        Scope.PLATFORM_ANNOUNCE,
     }
 )
 PUBLICISER = frozenset({Scope.CATALOG_PUBLICISE, Scope.PRODUCTION_PUBLICISE})

@@ -20,6 +20,7 @@ MAPS_PREFIX = "/services/maps"
 DASHBOARDS_PREFIX = "/services/dashboards"
 WORKER_PREFIX = "/services/worker"
 GATEWAY_PREFIX = "/services/dask-gateway"
+STATUS_PREFIX = "/services/status"
 
 DEFAULT_PORT = 8000
 DEFAULT_PROJECT = "project-main"

@@ -1,14 +1,15 @@
-"""`/ready`: whether this program can do its work now; it needs the hub and nothing else."""
+"""`/ready`: whether this program can do its work now, and whether the hub answers.
 
-import json
+Without the hub nobody can log in, and all pages need a login. The program is ready all the same:
+else nobody would be told why there are no pages.
+"""
+
 import time
-from http import HTTPStatus
 from typing import Any
 
 import httpx
 from tornado.web import RequestHandler
 
-from skerry.core.problems import MEDIA_TYPE, describe_problem
 from skerry.models.platform import Readiness
 
 _WAIT_S = 3.0
@@ -33,10 +34,14 @@ class HubCheck:
         """Return the newest answer."""
         if time.monotonic() - self._answered_at >= _KEPT_S:
             reason = await self._ask()
-            missing = {"hub": reason} if reason else {}
-            self._answer = Readiness(ready=not missing, missing=missing)
+            limited = {"hub": reason} if reason else {}
+            self._answer = Readiness(ready=True, missing={}, limited=limited)
             self._answered_at = time.monotonic()
         return self._answer
+
+    async def find_fault(self) -> str | None:
+        """Return why nobody can log in now; None when the hub answers."""
+        return (await self.answer()).limited.get("hub")
 
     async def _ask(self) -> str | None:
         """Return why nobody can log in now; None when the hub answers."""
@@ -49,7 +54,7 @@ class HubCheck:
 
 
 class ReadyHandler(RequestHandler):
-    """`/ready`: 503 and the reason while the hub does not answer."""
+    """`/ready`: it is, and `limited` names the reason while the hub does not answer."""
 
     application: Any
 
@@ -59,15 +64,4 @@ class ReadyHandler(RequestHandler):
 
     async def get(self) -> None:
         """Answer everybody."""
-        answer = await self._check.answer()
-        if answer.ready:
-            self.finish(answer.model_dump())
-            return
-        problem = describe_problem(
-            HTTPStatus.SERVICE_UNAVAILABLE, "Unavailable",
-            " ".join(f"{name}: {reason}" for name, reason in answer.missing.items()),
-            "Try again shortly; 'skerry status' shows whether the hub is up.",
-        )  # fmt: skip
-        self.set_status(problem.status)
-        self.set_header("Content-Type", MEDIA_TYPE)
-        self.finish(json.dumps(problem.model_dump() | answer.model_dump()))
+        self.finish((await self._check.answer()).model_dump())

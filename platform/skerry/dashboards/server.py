@@ -91,6 +91,7 @@ def build_server(
     urls.per_app_patterns[:] = _APPLICATION_DOORS
     secret = new_cookie_secret()
     login = hub or open_hub(public_url, secret)
+    check = HubCheck(login.api_url)
     inside_url = inside_url or public_url
     measurements = Measurements()
     server = Server(
@@ -100,7 +101,7 @@ def build_server(
         prefix=DASHBOARDS_PREFIX,
         use_index=False,
         ico_path="none",
-        auth_provider=ViewerAuth(login, data),
+        auth_provider=ViewerAuth(login, check, data),
         default_handler_class=WrongAddressHandler,
         allow_websocket_origin=_list_origins(public_url),
         # What stands in front says who asks and how; on other interfaces anybody could say it.
@@ -112,7 +113,7 @@ def build_server(
         secret_key=secret.encode(),
         include_cookies=[],
         include_headers=[],
-        extra_patterns=_list_addresses(inside_url, measurements, HubCheck(login.api_url)),
+        extra_patterns=_list_addresses(inside_url, measurements, check),
     )
     application = server._tornado  # noqa: SLF001 - Bokeh hides the application
     application.settings["inside_url"] = inside_url  # for PageHandler, which Bokeh makes

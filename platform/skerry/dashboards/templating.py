@@ -1,5 +1,6 @@
 """HTML from templates, with every value escaped; and the page for errors."""
 
+from http import HTTPStatus
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -16,6 +17,9 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 """Every value is escaped: names, parameters and messages come from outside."""
+
+RETRY_S = "5"
+"""After how many seconds a browser may ask again when the platform cannot answer now."""
 
 NAVIGATION = (("", "Overview"), ("runs", "Runs"), ("map", "Map"), ("budgets", "Budgets"))
 
@@ -40,6 +44,8 @@ def answer_error(handler: Any, error: SkerryError) -> None:
     problem = describe_problem(error.status, error.title, error.what, error.remedy)
     kind, body = present_problem(problem, handler.request)
     handler.set_header("Content-Type", kind)
+    if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        handler.set_header("Retry-After", RETRY_S)
     handler.finish(body)
 
 

@@ -18,9 +18,10 @@ from tornado.websocket import WebSocketHandler
 from skerry.client.login import Login
 from skerry.client.session import Session
 from skerry.core.disk import find_full_disk
-from skerry.core.errors import ForbiddenError, UnauthenticatedError
+from skerry.core.errors import ForbiddenError, UnauthenticatedError, UnavailableError
 from skerry.core.scopes import Scope
 from skerry.dashboards.login import LoginHandler
+from skerry.dashboards.readiness import HubCheck
 from skerry.dashboards.templating import answer_error
 
 _NO_ACCESS = ForbiddenError(
@@ -31,6 +32,8 @@ _NOT_LOGGED_IN = UnauthenticatedError(
     "Nobody is logged in, or the token is no longer good.",
     remedy="Log in at the hub, or send a token.",
 )
+
+_LATER = "Try again in a minute. Maps and the catalogue still show what is public."
 
 
 @dataclass(frozen=True)
@@ -74,12 +77,15 @@ class ViewerAuth(AuthProvider):  # type: ignore[misc]
     ----------
     hub
         The hub's OAuth client of this service.
+    check
+        Says whether the hub answers.
     data
         The data folder: a hub with a full disk knows no token, and then the error says so.
     """
 
-    def __init__(self, hub: HubOAuth, data: Path | None = None) -> None:
+    def __init__(self, hub: HubOAuth, check: HubCheck, data: Path | None = None) -> None:
         self.hub = hub
+        self._check = check
         self._data = data
         super().__init__()
 
@@ -124,20 +130,34 @@ class ViewerAuth(AuthProvider):  # type: ignore[misc]
         A websocket's handshake is not answered here: Panel refuses it with 403 when this
         returns None.
         """
-        model = await self.ask_hub(handler)
+        try:
+            model = await self.ask_hub(handler)
+        except HTTPError:
+            if isinstance(handler, WebSocketHandler) or not await self._is_hub_away(handler):
+                raise
+            return None
         if isinstance(handler, WebSocketHandler):
             return self._admit_socket(handler, model)
         if not model:
             full = find_full_disk(self._data) if self._data is not None else None
             if full is not None:
                 answer_error(handler, full)
-            else:
+            elif not await self._is_hub_away(handler):
                 refuse_stranger(handler)
             return None
         if not self.hub.check_scopes(self.hub.access_scopes, model):
             answer_error(handler, _NO_ACCESS)
             return None
         return self._remember(handler, model)
+
+    async def _is_hub_away(self, handler: Any) -> bool:
+        """Return whether the hub is away; then the request has been answered with that."""
+        fault = await self._check.find_fault()
+        if fault is not None:
+            answer_error(
+                handler, UnavailableError(f"These pages need a login. {fault}", remedy=_LATER)
+            )
+        return fault is not None
 
     async def ask_hub(self, handler: Any) -> dict[str, Any] | None:
         """Return the hub's facts about who sent the request; None also on a full disk.

@@ -48,12 +48,16 @@ class Readiness(BaseModel):
         Whether all it needs is there.
     missing
         What it needs and lacks: the thing's name, and the reason.
+    limited
+        What it lacks, and what a part of its work needs; the rest goes on. Without the hub nobody
+        can log in, and everybody sees what is public.
     """
 
     model_config = ANSWER
 
     ready: bool
     missing: dict[str, str]
+    limited: dict[str, str] = {}
 
 
 class WorkerSign(BaseModel):

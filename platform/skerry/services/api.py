@@ -32,6 +32,7 @@ from skerry.services.hub_access import HubAccess
 from skerry.services.identity import Identity, Verifier
 from skerry.services.me import create_me_router
 from skerry.services.measuring import watch_database
+from skerry.services.notices import create_notices_router
 from skerry.services.platform_health import create_health_router
 from skerry.services.platform_logs import create_logs_router
 from skerry.services.production import create_production_router
@@ -63,6 +64,7 @@ def create_api(
     hub = hub or HubAccess.from_environment()
     data = DataFolder(settings.data)
     stores = open_stores(data)
+    gateway = Gateway.from_environment()
     routers = [
         create_stac_router(stores, settings.public_url),
         create_stac_writing_router(stores, settings.public_url),
@@ -75,9 +77,10 @@ def create_api(
         create_audit_router(stores),
         create_budgets_router(stores),
         create_courses_router(stores),
-        create_clusters_router(stores, Gateway.from_environment()),
+        create_clusters_router(stores, gateway),
         create_logs_router(data),
         create_health_router(stores.reader, data),
+        create_notices_router(stores, has_gateway=gateway is not None),
         create_me_router(),
     ]
 

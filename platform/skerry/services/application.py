@@ -23,7 +23,7 @@ from skerry.core.version import VERSION
 from skerry.models.files import Manifest, Notebook
 from skerry.models.platform import OpenApiDocument, PartHealth
 from skerry.services.guarded_route import create_router
-from skerry.services.hub_access import HubAccess, HubVerifier, check_hub
+from skerry.services.hub_access import HubAccess, HubVerifier, HubWatch
 from skerry.services.identity import Verifier, anyone
 from skerry.services.login import HubLogin, create_login_router
 from skerry.services.machine_tokens import PlatformVerifier, open_verifier
@@ -76,34 +76,55 @@ def create_application(
     measurements
         What the program measures besides its requests.
     checks
-        What the program needs besides the hub, by name.
+        What the program needs, by name. Without the hub it is ready too: it serves what is public.
 
     Notes
     -----
-    ``app.state`` holds ``settings``, ``verifier``, ``login``, ``sessions`` and ``measurements``.
+    ``app.state`` holds ``settings``, ``verifier``, ``login``, ``sessions``, ``hub_watch`` and
+    ``measurements``.
     A response without a ``Cache-Control`` of its own is ``no-store``.
     """
     hub = hub or HubAccess.from_environment()
     verifier = verifier or open_verifier(hub.api_url, settings.data)
     measurements = measurements or Measurements()
     tell(measurements)
-    needs = ReadinessChecks({**(checks or {}), "hub": lambda: check_hub(hub.api_url)})
-    app = _Application(
-        title=title, version=VERSION, openapi_url=None, docs_url=None, redoc_url=None,
-        lifespan=_combine(verifier, lifespan), max_body_size=settings.largest_body,
-        separate_input_output_schemas=False,
-    )  # fmt: skip
+    watch = HubWatch(hub.api_url)
+    needs = ReadinessChecks(checks or {}, {"hub": watch.find_fault})
     login = HubLogin(hub, prefix, settings.public_url)
-    app.state.settings = settings
+    own = (
+        create_readiness_router(needs), create_measurements_router(measurements),
+        create_login_router(login),
+    )  # fmt: skip
+    app = create_bare_application(
+        settings, (*own, *routers), title, prefix=prefix, lifespan=_combine(verifier, lifespan),
+        measurements=measurements,
+    )  # fmt: skip
+    app.include_router(_create_platform_router(app), prefix=prefix, responses=PROBLEMS)
     app.state.verifier = verifier
     app.state.login = login
     app.state.sessions = login
-    app.state.measurements = measurements
-    own = (
-        _create_platform_router(app), create_readiness_router(needs),
-        create_measurements_router(measurements), create_login_router(login),
+    app.state.hub_watch = watch
+    return app
+
+
+def create_bare_application(
+    settings: ServiceSettings,
+    routers: Iterable[APIRouter],
+    title: str,
+    *,
+    prefix: str,
+    lifespan: Lifespan | None = None,
+    measurements: Measurements | None = None,
+) -> FastAPI:
+    """Return an application that knows no hub and nobody; parameters as `create_application`."""
+    app = _Application(
+        title=title, version=VERSION, openapi_url=None, docs_url=None, redoc_url=None,
+        lifespan=lifespan, max_body_size=settings.largest_body,
+        separate_input_output_schemas=False,
     )  # fmt: skip
-    for router in (*own, *routers):
+    app.state.settings = settings
+    app.state.measurements = measurements or Measurements()
+    for router in routers:
         app.include_router(router, prefix=prefix, responses=PROBLEMS)
     add_problem_handlers(app)
     app.add_middleware(KnownHosts, settings.public_url)

@@ -20,6 +20,7 @@ from skerry.services.identity import Identity
 _GOOD_FOR_S = 5.0
 _CACHED_TOKENS = 4096
 _TIMEOUT_S = 5.0
+_WATCHED_S = 1.0
 
 
 class HubAccess(BaseModel):
@@ -83,6 +84,30 @@ async def check_hub(api_url: str) -> str | None:
     except httpx.HTTPError:
         return "The hub does not answer."
     return None if answer.is_success else f"The hub answers with status {answer.status_code}."
+
+
+class HubWatch:
+    """Says whether the hub answers; each answer is kept for a second, because everybody may ask.
+
+    Parameters
+    ----------
+    api_url
+        The hub's internal API address.
+    """
+
+    def __init__(self, api_url: str) -> None:
+        self._api_url = api_url
+        self._fault: str | None = None
+        self._asked_at = -_WATCHED_S
+        self._lock = asyncio.Lock()
+
+    async def find_fault(self) -> str | None:
+        """Return why nobody can log in now; None when the hub answers."""
+        async with self._lock:  # who waited takes the answer of who asked
+            if time.monotonic() - self._asked_at >= _WATCHED_S:
+                self._fault = await check_hub(self._api_url)
+                self._asked_at = time.monotonic()
+        return self._fault
 
 
 class HubVerifier:

@@ -12,7 +12,13 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
-from skerry.core.errors import ForbiddenError, NotFoundError, SkerryError, UnauthenticatedError
+from skerry.core.errors import (
+    ForbiddenError,
+    NotFoundError,
+    SkerryError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from skerry.core.scopes import PROJECTS_GROUP, Scope
 
 REQUESTED_WITH = "X-Skerry-Requested-With"
@@ -88,6 +94,13 @@ class Verifier(Protocol):
         """
 
 
+class HubSight(Protocol):
+    """Knows whether the hub answers."""
+
+    async def find_fault(self) -> str | None:
+        """Return why nobody can log in now; None when the hub answers."""
+
+
 class SessionReader(Protocol):
     """Finds the token in a browser's session cookie."""
 
@@ -151,15 +164,30 @@ class Identify:
         A browser that is logged in at the hub, and not yet here, is first sent through the hub,
         which asks nothing: the person sees at once what they may see.
 
+        While the hub is away nobody knows whose a browser's cookie is: it is shown what is public.
+        A program with a token waits instead, as it would take a part for the whole.
+
         Raises
         ------
         UnauthenticatedError
             For such a browser.
         """
-        identity = await _find_identity(connection)
-        if identity is None and HUB_COOKIE in connection.cookies and is_navigation(connection):
+        try:
+            identity = await _find_identity(connection)
+        except UnavailableError:
+            if "authorization" in connection.headers:
+                raise
+            identity = connection.state.identity = None
+        is_known_there = HUB_COOKIE in connection.cookies and is_navigation(connection)
+        if identity is None and is_known_there and await find_hub_fault(connection) is None:
             raise UnauthenticatedError("This browser's login begins.", remedy=_LOGIN_REMEDY)
         return identity
+
+
+async def find_hub_fault(connection: HTTPConnection) -> str | None:
+    """Return why nobody can log in now; None when the hub answers."""
+    watch: HubSight = connection.app.state.hub_watch
+    return await watch.find_fault()
 
 
 def is_navigation(connection: HTTPConnection) -> bool:

@@ -15,10 +15,10 @@ from starlette.types import Scope
 
 from skerry.core.addresses import leave_out_buckets
 from skerry.core.disk import find_full_disk
-from skerry.core.errors import SkerryError, UnauthenticatedError
+from skerry.core.errors import SkerryError, UnauthenticatedError, UnavailableError
 from skerry.core.problems import MEDIA_TYPE, Problem, describe_problem, describe_status
 from skerry.models.refusals import explain_validation
-from skerry.services.identity import is_navigation
+from skerry.services.identity import find_hub_fault, is_navigation
 from skerry.services.media import REF
 from skerry.storage.absence import describe_cause, tells_absence
 from skerry.storage.database_failures import explain_failure
@@ -29,6 +29,8 @@ _READS = frozenset({None, "GET", "HEAD"})
 
 RETRY_LATER = {"Retry-After": "5"}
 """Tells a client that gets a 503 after how many seconds to ask again."""
+
+_LATER = "Try again in a minute. What is public is shown without a login."
 
 _HEADERS: dict[int, dict[str, str]] = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
@@ -80,13 +82,23 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 async def _explain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, SkerryError)  # noqa: S101  (narrows; starlette's type is wide)
-    if isinstance(error, UnauthenticatedError) and is_navigation(request):
-        answer: Response = request.app.state.login.begin(request)
-        return answer
+    if isinstance(error, UnauthenticatedError) and _may_log_in(request):
+        if (fault := await find_hub_fault(request)) is not None:
+            return describe_error(UnavailableError(f"This needs a login. {fault}", remedy=_LATER))
+        if is_navigation(request):
+            answer: Response = request.app.state.login.begin(request)
+            return answer
     _note_refusal(request, error)
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and _is_anonymous(request):
         return problem(error.status, error.title, leave_out_buckets(error.what), error.remedy)
     return describe_error(error)
+
+
+def _may_log_in(request: Request) -> bool:
+    """Return whether a browser asks, which may have a login that nobody can read just now."""
+    return "authorization" not in request.headers and (
+        bool(request.cookies) or is_navigation(request)
+    )
 
 
 def _note_refusal(request: Request, error: SkerryError) -> None:

@@ -28,10 +28,19 @@ _KEPT_S = 1.0
 
 
 class ReadinessChecks:
-    """The checks of one program; an answer is kept for a second, because everybody may ask."""
+    """The checks of one program; an answer is kept for a second, because everybody may ask.
 
-    def __init__(self, checks: Mapping[str, Check]) -> None:
+    Parameters
+    ----------
+    checks
+        What the program needs for all of its work.
+    limits
+        What only a part of its work needs: the program is ready without it.
+    """
+
+    def __init__(self, checks: Mapping[str, Check], limits: Mapping[str, Check]) -> None:
         self._checks = dict(checks)
+        self._limits = dict(limits)
         self._answer: Readiness | None = None
         self._answered_at = 0.0
         self._lock = asyncio.Lock()
@@ -40,15 +49,19 @@ class ReadinessChecks:
         """Return the newest answer."""
         async with self._lock:
             if self._answer is None or time.monotonic() - self._answered_at > _KEPT_S:
-                reasons = await asyncio.gather(*map(_ask, self._checks.values()))
-                missing = {
-                    name: reason
-                    for name, reason in zip(self._checks, reasons, strict=True)
-                    if reason is not None
-                }
-                self._answer = Readiness(ready=not missing, missing=missing)
+                missing, limited = await asyncio.gather(
+                    _ask_all(self._checks), _ask_all(self._limits)
+                )
+                self._answer = Readiness(ready=not missing, missing=missing, limited=limited)
                 self._answered_at = time.monotonic()
             return self._answer
+
+
+async def _ask_all(checks: Mapping[str, Check]) -> dict[str, str]:
+    reasons = await asyncio.gather(*map(_ask, checks.values()))
+    return {
+        name: reason for name, reason in zip(checks, reasons, strict=True) if reason is not None
+    }
 
 
 async def _ask(check: Check) -> str | None:

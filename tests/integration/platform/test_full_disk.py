@@ -144,7 +144,7 @@ def test_a_full_disk_is_named_everywhere_waited_for_and_cleaned(platform: SmallD
     (platform.data / "logs" / "api.log.1").write_bytes(b"x" * 40 * MB)
     platform.fill(left=0)
     found = platform.run("doctor", check=False)
-    assert found.returncode == 1
+    assert found.returncode == 2
     assert "'skerry prune --yes' would free 4" in found.stdout
     pruned = json.loads(platform.run("prune", "--yes", "--json").stdout)
     assert sum(entry["size"] for entry in pruned["entries"]) >= 40 * MB

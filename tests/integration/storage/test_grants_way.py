@@ -9,8 +9,8 @@ from tests.fault_proxy import FaultProxy, serve_faults, without_tokens
 from tests.minio_server import S3Server
 from tests.object_stores import opened_bucket
 
-from skerry.cli.findings import Finding
-from skerry.cli.state_checks import look_at_objects
+from skerry.cli.doctor.findings import Finding
+from skerry.cli.doctor.state import look_at_objects
 from skerry.cli.up import _warn_of_grants
 from skerry.core.errors import InvalidInputError
 from skerry.core.settings import GRANTS_VARIABLE, OBJECTS_VARIABLE

@@ -109,7 +109,7 @@ async def test_who_stands_in_front_is_believed_on_loopback_alone(
 
 
 @pytest.mark.asyncio
-async def test_it_is_not_ready_while_the_hub_does_not_answer() -> None:
+async def test_while_the_hub_does_not_answer_its_pages_say_so() -> None:
     hub = HubOAuth(
         api_url="http://127.0.0.1:9/hub/api", oauth_client_id="service-dashboards", api_token="none"
     )
@@ -120,13 +120,20 @@ async def test_it_is_not_ready_while_the_hub_does_not_answer() -> None:
             address = f"http://127.0.0.1:{server.port}{PREFIX}"
             answer = await client.get(f"{address}/ready")
             health = await client.get(f"{address}/health")
+            page = await client.get(f"{address}/runs", headers={"Accept": "text/html"})
+            program = await client.get(f"{address}/runs", headers=MACHINE)
     finally:
         await server.stop_async()
-    assert answer.status_code == 503
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.json()["missing"] == {"hub": "The hub does not answer."}
-    assert answer.json()["ready"] is False
+    assert answer.status_code == 200
+    hub_is_away = {"hub": "The hub does not answer."}
+    assert answer.json() == {"ready": True, "missing": {}, "limited": hub_is_away}
     assert health.status_code == 200
+    for refused in (page, program):
+        assert refused.status_code == 503
+        assert refused.headers["Retry-After"] == "5"
+    assert "<span>Skerry</span>" in page.text
+    assert "These pages need a login. The hub does not answer." in page.text
+    check_problem(program, "These pages need a login.")
 
 
 @pytest.mark.slow
@@ -190,7 +197,7 @@ async def check_strangers(client: httpx.AsyncClient) -> None:
             assert browser.headers["Location"].startswith(f"{PREFIX}/login?next=")
     assert (await client.get(f"{PREFIX}/runs", headers=bearer("run-token"))).status_code == 403
     assert (await client.get(f"{PREFIX}/health")).json() == {"ready": True}
-    assert (await client.get(f"{PREFIX}/ready")).json() == {"ready": True, "missing": {}}
+    assert (await client.get(f"{PREFIX}/ready")).json()["ready"] is True
     await check_refusals(client)
 
 

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
+from tests.platform_process import wait_until
 from tests.served_api import (
     ServedApi,
     TokenBook,
@@ -54,6 +55,9 @@ class FakeHub(BaseHTTPRequestHandler):
     traded: ClassVar[list[dict[str, list[str]]]] = []
 
     def do_GET(self) -> None:
+        if self.path == "/hub/api/":
+            self._answer(self.status, b"{}")
+            return
         token = self.headers["Authorization"].removeprefix("token ")
         self.asked.append(token)
         if self.status != 200:
@@ -299,6 +303,53 @@ class TestBrowser:
             assert bool(morsel["secure"]) is is_host
             assert morsel["path"] == ("/" if is_host else MAPS_PREFIX)
             assert morsel["domain"] == ""
+
+    def _wait_for_hub(self, client: httpx.Client, *, is_away: bool) -> None:
+        """Wait until the program, which remembers for a second, knows how the hub is."""
+
+        def is_known() -> bool:
+            limited = client.get(f"{MAPS_PREFIX}/ready").json()["limited"]
+            return ("hub" in limited) is is_away
+
+        wait_until(is_known, 30, "it knows how the hub is", every_s=0.05)
+
+    def test_while_the_hub_is_away_the_public_is_shown_and_the_rest_says_so(
+        self, tmp_path: Path, hub: Any
+    ) -> None:
+        handler, api_url = hub
+        handler.known["from-login"] = [Scope.CATALOG_READ]
+        listening, url = bind_free_port()
+        access = make_hub_access("maps").model_copy(update={"api_url": api_url})
+        app = create_application(
+            ServiceSettings(data=tmp_path, public_url=url, port=1), [_create_router()], "Test",
+            prefix=MAPS_PREFIX, hub=access, verifier=HubVerifier(api_url, good_for_s=0),
+        )  # fmt: skip
+        page = {"Accept": "text/html"}
+        with serve_in_thread(app, listening), open_client(url, headers=page) as client:
+            client.cookies.set("jupyterhub-session-id", "any", path="/")
+            self._log_in(client)
+            assert client.get(f"{MAPS_PREFIX}/public").text == "alice"
+            handler.status = 503  # what stands in front of a hub that restarts answers so
+            self._wait_for_hub(client, is_away=True)
+            assert client.get(f"{MAPS_PREFIX}/public").text == "nobody"
+            assert client.get(f"{MAPS_PREFIX}/ready").json()["ready"] is True
+            private = client.get(f"{MAPS_PREFIX}/private")
+            client.cookies.clear()
+            stranger = client.get(f"{MAPS_PREFIX}/private")
+            program = client.get(
+                f"{MAPS_PREFIX}/public", headers={"Authorization": "Bearer from-login"}
+            )
+            picture = client.get(f"{MAPS_PREFIX}/private", headers={"Accept": "image/png"})
+            handler.status = 200
+            self._wait_for_hub(client, is_away=False)
+            assert client.get(f"{MAPS_PREFIX}/private").status_code == 302
+        for answer in (private, stranger):
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"] == "5"
+        assert stranger.json()["detail"] == ("This needs a login. The hub answers with status 503.")
+        assert "What is public is shown" in stranger.json()["remedy"]
+        assert program.status_code == 503, "a program would take the public part for the whole"
+        assert picture.status_code == 401, "without any login it is what it always is"
 
     def test_parallel_logins_do_not_race(self, browser: Any) -> None:
         client, _, _ = browser

@@ -3,8 +3,10 @@
 from typing import Any
 
 from skerry.core.cluster_hub_settings import ClusterHubSettings
-from skerry.core.scopes import ROLE_GROUP_PREFIX
+from skerry.core.scopes import ROLE_GROUP_PREFIX, Scope
 from skerry.hub.roles import ROLE_PREFIX, describe_scopes, people_roles, run_role, service_roles
+
+_DOCTOR = "doctor"
 
 
 def set_roles(config: Any, settings: ClusterHubSettings) -> None:
@@ -23,6 +25,19 @@ def set_roles(config: Any, settings: ClusterHubSettings) -> None:
         role["groups"] = [f"{ROLE_GROUP_PREFIX}{role['name'].removeprefix(ROLE_PREFIX)}"]
     present = {service.name for service in settings.services}
     ours = [*people, run_role(), *service_roles(present)]
+    if _DOCTOR in present:
+        ours.append(_doctor_role())
     names = {role["name"] for role in ours}
     others = [role for role in config.JupyterHub.get("load_roles", []) if role["name"] not in names]
     config.JupyterHub.load_roles = [*others, *ours]
+
+
+def _doctor_role() -> dict[str, Any]:
+    """Return the role of the check of the whole platform: it starts a run and reads its product."""
+    scopes = (Scope.CATALOG_READ, Scope.PRODUCTION_READ, Scope.PRODUCTION_OPERATE)
+    return {
+        "name": f"{ROLE_PREFIX}doctor",
+        "description": "Skerry: carry out a run end to end, and read its product",
+        "scopes": ["access:services", *sorted(map(str, scopes))],
+        "services": [_DOCTOR],
+    }

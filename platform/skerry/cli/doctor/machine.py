@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from skerry.cli.findings import Finding, Look
-from skerry.cli.serve import SHARED_PARTS, say_place
-from skerry.cli.state_checks import (
+from skerry.cli.doctor.findings import Finding, Look
+from skerry.cli.doctor.state import (
     look_at_clock,
     look_at_database,
     look_at_objects,
     look_into_database,
 )
+from skerry.cli.serve import SHARED_PARTS, say_place
 from skerry.cli.status import describe_worker
 from skerry.cli.supervisor.health import ask_health
 from skerry.cli.supervisor.ports import LOOPBACK, check_port

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from pydantic import BaseModel
 
+from skerry.core.errors import SkerryError
 from skerry.storage.layout import DataFolder
 
 
@@ -20,12 +21,20 @@ class Finding(BaseModel):
         What the check found.
     remedy
         What to do; empty when all is well.
+    seconds
+        How long a step of the end-to-end run took; None for other checks.
     """
 
     check: str
     state: str = "well"
     detail: str
     remedy: str = ""
+    seconds: float | None = None
 
 
 Look = Callable[[DataFolder], Iterator[Finding]]
+
+
+def describe_error(check: str, error: SkerryError) -> Finding:
+    """Return the finding of a check that an error has ended."""
+    return Finding(check=check, state="broken", detail=error.what, remedy=error.remedy)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from skerry.cli.findings import Finding
+from skerry.cli.doctor.findings import Finding
 from skerry.core.settings import read_grants_way
 from skerry.core.time import format_time, utc_now
 from skerry.storage.layout import DataFolder

@@ -1,0 +1,1 @@
+"""The status page: a small program of its own, which answers while everything else is away."""
