@@ -1,10 +1,11 @@
 """The chart's parts for operating: status page past the proxy, doctor, backups."""
 
 import json
+import re
 from typing import Any
 
 import pytest
-from tests.helm.rendering import ADDED, Chart, find, list_pods
+from tests.helm.rendering import ADDED, CHART, Chart, find, list_pods
 
 pytestmark = pytest.mark.kubernetes
 
@@ -89,7 +90,7 @@ def test_backups_are_made_only_where_they_are_asked_for(chart: Chart) -> None:
     back_up = find(objects, "CronJob", "skerry-backup")["spec"]
     restore = find(objects, "CronJob", "skerry-restore")["spec"]
     assert restore["suspend"] is True, "it is only started by hand"
-    assert "suspend" not in back_up
+    assert back_up["suspend"] is False, "an upgrade starts the clock again"
     for job, verb in ((back_up, "backup"), (restore, "restore")):
         [container] = job["jobTemplate"]["spec"]["template"]["spec"]["containers"]
         assert container["args"][-2:] == [verb, "/backup"]
@@ -105,3 +106,48 @@ def test_a_volume_of_one_s_own_may_hold_the_backups(chart: Chart) -> None:
         assert {"name": "backup", "persistentVolumeClaim": {"claimName": "far-away"}} in volumes
     said = chart.refuse("production", backup={"claim": "far-away", "storageClass": "slow"})
     assert 'backup.claim is "far-away", and backup.storageClass is "slow"' in said
+
+
+PAGE = CHART.parents[1] / "platform" / "operating-on-kubernetes.md"
+_OF_SUB_CHARTS = {"hub", "api-dask-gateway", "controller-dask-gateway"}
+_MADE_BY_HAND = re.compile(r"create job (\S+) --from=cronjob/(\S+)")
+
+
+def test_the_page_names_only_what_the_chart_makes(chart: Chart) -> None:
+    text = PAGE.read_text()
+    made = {
+        f"{entry['kind'].lower()}/{entry['metadata']['name']}"
+        for entry in chart.render("trial", backup={"enabled": True})
+    }
+    by_hand = {f"job/{job}" for job, _ in _MADE_BY_HAND.findall(text)}
+    named = set(re.findall(r"\b((?:deployment|statefulset|cronjob|service|job)/[a-z0-9-]+)", text))
+    foreign = {f"deployment/{name}" for name in _OF_SUB_CHARTS}
+    assert len(named) > 8
+    assert not named - made - by_hand - foreign - {"job/skerry-migrations-"}
+    paths = set(re.findall(r"/services/[a-z]+/", text))
+    assert paths == {"/services/status/"}
+
+
+def _read_sources() -> str:
+    """Return what our programs and the chart may say, strings over several lines joined."""
+    folders = ((CHART.parents[1] / "platform" / "skerry", "*.py"), (CHART / "templates", "*"))
+    texts = [
+        path.read_text()
+        for folder, name in folders
+        for path in folder.rglob(name)
+        if path.is_file()
+    ]
+    return re.sub(r'["\']\s*\n\s*f?["\']', "", "\n".join(texts))
+
+
+def test_the_table_of_problems_quotes_what_is_really_said() -> None:
+    section = PAGE.read_text().split("## Common problems")[1].split("\n## ")[0]
+    sources = _read_sources()
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| ")][2:]
+    quoted = [text for row in rows for text in re.findall(r"`([^`]+)`", row) if " " in text]
+    assert len(quoted) > 20
+    for text in quoted:
+        for piece in re.split(r"\.\.\.|\b(?:NAME|KEY|HOST|PORT|N|M|A|B|300|180|5)\b|\"|:", text):
+            words = piece.strip(" .")
+            if len(words) > 7 and not words.startswith("0/1"):
+                assert words in sources, (text, words)

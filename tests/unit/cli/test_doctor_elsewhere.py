@@ -26,9 +26,9 @@ from skerry.cli.doctor.outside import examine_outside
 from skerry.cli.doctor.sign_on import look_at_provider
 from skerry.client.login import Login
 from skerry.client.session import Session
+from skerry.core.oidc.sign_on_settings import SignOnSettings
 from skerry.core.parts import PARTS_VARIABLE
 from skerry.core.settings import DATABASE_VARIABLE
-from skerry.core.sign_on_settings import SignOnSettings
 from skerry.core.version import VERSION
 from skerry.storage.database import database_url, open_database
 from skerry.storage.layout import DataFolder

@@ -15,7 +15,7 @@ from skerry.cli.doctor.parts import read_object
 from skerry.core.cluster_hub_settings import ClusterHubSettings
 from skerry.core.errors import SkerryError
 from skerry.core.oidc.provider import Provider, ProviderAwayError, ProviderDocument, fetch_json
-from skerry.core.sign_on_settings import SIGN_ON_VARIABLE, SignOnSettings
+from skerry.core.oidc.sign_on_settings import SIGN_ON_VARIABLE, SignOnSettings
 from skerry.storage.layout import DataFolder
 
 _CHECK = "sign-on"
