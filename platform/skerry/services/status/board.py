@@ -37,7 +37,10 @@ _REASONS = {
     "rounds": "It takes no new runs.",
     "attempts": "It cannot start runs.",
 }
-_OF_RUNS = {"hub": "New runs wait for the hub; those under way go on."}
+_REASONS_OF = {
+    "dashboards": {"hub": "Its pages need a login, and nobody can log in."},
+    "worker": {"hub": "New runs wait for the hub; those under way go on."},
+}
 
 
 class StatusBoard:
@@ -134,7 +137,7 @@ def _explain(name: str, lacking: Any) -> str:
     """Return in our own words what a part lacks: its own may name places inside."""
     if not isinstance(lacking, dict) or not lacking:
         return ""
-    words = _REASONS | (_OF_RUNS if name == "worker" else {})
+    words = _REASONS | _REASONS_OF.get(name, {})
     known = [words[thing] for thing in lacking if thing in words]
     return " ".join(known) or "It waits for something that it needs."
 

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 
@@ -121,9 +121,9 @@ def _load_template() -> Template:
 
 
 def _show_time(moment: datetime) -> Markup:
-    whole = moment.replace(microsecond=0)
-    words = format_time(whole).replace("T", " ").replace("Z", " UTC")
-    return Markup('<time datetime="{}">{}</time>').format(format_time(whole), words)
+    minute = moment.astimezone(UTC).replace(second=0, microsecond=0)
+    words = f"{minute:%Y-%m-%d %H:%M} UTC"
+    return Markup('<time datetime="{}">{}</time>').format(format_time(minute), words)
 
 
 def main() -> int:
