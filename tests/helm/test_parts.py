@@ -4,7 +4,7 @@ Each is started as its container is, as a process of this machine, with a real d
 """
 
 import json
-from collections.abc import Callable
+import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.helm.containers import Cluster, empty_state, find_container, serve_hub
-from tests.helm.rendering import Chart
+from tests.helm.rendering import Chart, find
 from tests.minio_server import S3Server
 from tests.platform_process import NO_CERTIFICATES, wait_until
 from tests.postgresql_server import PostgresqlServer
@@ -30,21 +30,23 @@ class Parts:
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._addresses: dict[tuple[str, str], str] = {}
 
-    def start(self, cluster: Cluster, part: str, container: dict[str, Any]) -> Callable[[], object]:
-        """Start a part; return what ends it."""
+    def start(self, cluster: Cluster, part: str, container: dict[str, Any]) -> None:
+        """Start a part."""
         process, variables = cluster.start(container)
+        self._processes[part] = process
         for probe in ("readiness", "liveness"):
             path = container[f"{probe}Probe"]["httpGet"]["path"]
             address = f"http://127.0.0.1:{variables['SKERRY_SERVICE_PORT']}{path}"
             self._addresses[part, probe] = address
 
-        def end() -> None:
-            process.kill()
-            process.wait()
-
-        return end
+    def end(self, *names: str) -> None:
+        """End some parts, or all of them."""
+        for name in names or self._processes:
+            self._processes[name].kill()
+            self._processes[name].wait()
 
     def name_address(self, part: str, probe: str) -> str:
         """Return where a probe asks."""
@@ -70,6 +72,16 @@ class Parts:
         return answers[0]
 
 
+def examine(cluster: Cluster, doctor: dict[str, Any]) -> tuple[int, dict[str, str]]:
+    """Run the doctor's container, without its run; return its exit code and what it found."""
+    words = [*doctor["args"][:-1], "--json"]
+    process, _ = cluster.start(doctor | {"args": words})
+    code = process.wait(_LIMIT_S)
+    return code, {
+        entry["check"]: entry["state"] for entry in json.loads(cluster.read_log("doctor"))
+    }
+
+
 def test_parts_begin_with_their_tables_and_go_on_without_the_hub(
     chart: Chart, postgresql: PostgresqlServer, s3: S3Server, tmp_path: Path
 ) -> None:
@@ -81,10 +93,9 @@ def test_parts_begin_with_their_tables_and_go_on_without_the_hub(
         cluster = Cluster(tmp_path, **state)
         cluster.tell(JUPYTERHUB_API_URL=hub_lives.enter_context(serve_hub()))
         parts = Parts(client)
+        stack.callback(parts.end)
         for part, kind in _KINDS.items():
-            stack.callback(
-                parts.start(cluster, part, find_container(objects, kind, f"skerry-{part}"))
-            )
+            parts.start(cluster, part, find_container(objects, kind, f"skerry-{part}"))
 
         for part in ("api", "maps", "worker"):
             missing = parts.wait_for(part, 503).json()["missing"]
@@ -100,10 +111,19 @@ def test_parts_begin_with_their_tables_and_go_on_without_the_hub(
             parts.wait_for(part, 200)
 
         told = {part: parts.name_address(part, "readiness") for part in _KINDS}
+        settings = tmp_path / "hub.json"
+        settings.write_text(find(objects, "ConfigMap", "skerry-hub-settings")["data"]["hub.json"])
+        cluster.tell(SKERRY_PARTS_AT=json.dumps(told), SKERRY_HUB_SETTINGS=str(settings))
+        doctor = find_container(objects, "CronJob", "skerry-doctor")
+        code, found = examine(cluster, doctor)
+        assert code == 0, found
+        for check in ("database", "objects", "clock", "workers", *_KINDS):
+            assert found[check] == "well", found
+
         told["notices"] = told["api"].replace("/ready", "/platform/notices")
         cluster.tell(SKERRY_PARTS_AT=json.dumps(told | {"hub": "http://127.0.0.1:9/hub/health"}))
         status = find_container(objects, "Deployment", "skerry-status")
-        stack.callback(parts.start(cluster, "status", status))
+        parts.start(cluster, "status", status)
         parts.wait_for("status", 200)
         hub_lives.close()
         page = parts.name_address("status", "readiness").replace("health", "status.json")
@@ -128,3 +148,8 @@ def test_parts_begin_with_their_tables_and_go_on_without_the_hub(
         assert refused.status_code == 503
         assert refused.headers["retry-after"] == "5"
         assert "This needs a login." in refused.json()["detail"]
+        parts.end("maps")
+        code, found = examine(cluster, doctor)
+        assert code == 2
+        assert {check for check, state in found.items() if state == "broken"} == {"hub", "maps"}
+        assert found["api"] == "attention"
