@@ -26,12 +26,23 @@ _OWN_WORDS = 1_000_000
 """Bytes that Skerry's own lines may take in a log, beyond what its notebook may print."""
 
 
+_HEAD = 4096
+"""By so many bytes at its beginning a file of a log is found again."""
+_EXCUSE = b"unable to retrieve container logs for "
+"""What a node answers, as if it were the log, once the log is gone."""
+_GAP = (
+    "The cluster has put the log into a new file here (containerLogMaxSize). What was printed "
+    "since it was read last is missing."
+)
+
+
 @dataclass(frozen=True)
 class _Kept:
-    """When a log was kept last, and how long it was."""
+    """When a log was kept last, how long it was, and how much of it is from earlier files."""
 
     time: float
     size: int
+    earlier: int | None
 
 
 class Logs:
@@ -84,18 +95,21 @@ class Logs:
             printed = self._cluster.read_log(pod.metadata.name, most)
         folder = RunFolder(self._objects, name.run, name.epoch)
         size = len(printed or b"")
+        with self._turn:
+            before = self._kept.get(name)
+        earlier = before.earlier if before is not None else None
         try:
             kept = folder.read(RunFile.LOG) or b""
-            content = printed if printed is not None and len(printed) > len(kept) else kept
+            content, joined = join(kept, earlier, printed or b"")
             if end:
                 _LOG.warning("Attempt %s of the run %s: %s", name.epoch, name.run, end)
                 content += stamp(end)
             if content != kept:
                 folder.replace_log(content)
-            size = len(content)
+            size, earlier = len(content), joined
         except (OSError, SkerryError) as error:
             _LOG.warning("The log of the attempt %s is not kept now: %s", name, error)
-        self._note(name, _Kept(began, size))
+        self._note(name, _Kept(began, size, earlier))
 
     def forget(self, name: AttemptName) -> None:
         """Forget when a log was kept: its attempt is over."""
@@ -107,6 +121,38 @@ class Logs:
             self._bytes += (kept.size if kept else 0) - (before.size if before else 0)
             if kept is not None:
                 self._kept[name] = kept
+
+
+def join(kept: bytes, earlier: int | None, printed: bytes) -> tuple[bytes, int]:
+    """Return a log as far as it is known, and how many bytes of it are from earlier files.
+
+    A node puts a long log into a new file, and Kubernetes shows the newest file alone.
+
+    Parameters
+    ----------
+    kept
+        What is kept of the log.
+    earlier
+        How many bytes of that are from files before the newest that was seen; None if another
+        worker has kept it.
+    printed
+        The newest file; empty if nobody can tell.
+    """
+    if not printed or printed.startswith(_EXCUSE):
+        return kept, earlier or 0
+    if earlier is None:
+        earlier = 0 if _agree(kept, printed) else max(kept.rfind(printed[:_HEAD]), 0)
+    known = kept[earlier:]
+    if _agree(known, printed):
+        return kept[:earlier] + max(known, printed, key=len), earlier
+    kept += stamp(_GAP)
+    return kept + printed, len(kept)
+
+
+def _agree(one: bytes, other: bytes) -> bool:
+    """Return whether one of two texts begins with the other."""
+    shared = min(len(one), len(other))
+    return one[:shared] == other[:shared]
 
 
 def choose_pause(count: int, size: int) -> float:
