@@ -130,12 +130,19 @@ def serve_cluster_gateway(
         process.wait(30)
 
 
+def create_kind(kubernetes: KubernetesServer) -> None:
+    """Make the kind of object, unless it is there."""
+    path = "/apis/gateway.dask.org/v1alpha1/daskclusters"
+    with kubernetes.log_in() as owner:
+        if owner.get(path).is_success:
+            return
+        kubernetes.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", _KIND)
+        wait_until(lambda: owner.get(path).is_success, 30, "the API server knows the clusters")
+
+
 def _prepare(kubernetes: KubernetesServer, namespace: str) -> Path:
     """Make the kind of object and the gateway's account; return its kubeconfig."""
-    kubernetes.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", _KIND)
-    with kubernetes.log_in() as owner:
-        path = "/apis/gateway.dask.org/v1alpha1/daskclusters"
-        wait_until(lambda: owner.get(path).is_success, 30, "the API server knows the clusters")
+    create_kind(kubernetes)
     token = kubernetes.create_account(namespace, "gateway")
     rights = "/apis/rbac.authorization.k8s.io/v1"
     own = f"{rights}/namespaces/{namespace}"

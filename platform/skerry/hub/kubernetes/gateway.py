@@ -51,6 +51,7 @@ def configure_gateway(config: Any, settings: ClusterHubSettings | None = None) -
     _set_clusters(config, settings, settings.dask)
     _set_limits(config, settings.dask)
     _set_budgets(config, settings)
+    config.LimitedBackend.start_s = settings.start_minutes * 60
     config.LimitedBackend.cluster_options = offer_options(settings, settings.dask)
 
 

@@ -15,13 +15,14 @@ from dask_gateway_server.backends.base import PublicException
 from dask_gateway_server.backends.kubernetes import KubeBackend
 from kubernetes_asyncio.client import NetworkingV1Api
 from traitlets import Any as AnyTrait
-from traitlets import Instance
+from traitlets import Float, Instance
 
 from skerry.core.cluster_hub_settings import DaskRules
 from skerry.core.errors import SkerryError
 from skerry.core.hub_profiles import count_bytes
 from skerry.hub.gateway_clusters import describe_cluster
 from skerry.hub.kubernetes.cluster_network import describe_policy
+from skerry.hub.kubernetes.unstarted import follow_starts
 
 _GROUP, _PLURAL = "gateway.dask.org", "daskclusters"
 _ENDED = frozenset({"Stopped", "Failed"})
@@ -102,12 +103,25 @@ class LimitedBackend(KubeBackend):  # type: ignore[misc]
     """Clusters as objects of Kubernetes, within the limits of their owner."""
 
     rules = Instance(DaskRules, config=True, help="The limits.")
+    start_s = Float(600, config=True, help="Seconds that a cluster has to start.")
     desk = AnyTrait(None, config=True, help="Where budgets are asked before a start.")
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._starting = asyncio.Lock()
         self._next_name = ""
+        self._following: asyncio.Task[None] | None = None
+
+    async def setup(self, app: Any) -> None:
+        """Begin to work."""
+        await super().setup(app)
+        self._following = asyncio.create_task(follow_starts(self))
+
+    async def cleanup(self) -> None:
+        """Work no more."""
+        if self._following is not None:
+            self._following.cancel()
+        await super().cleanup()
 
     def make_cluster_object(self, username: str, options: Any, config: Any) -> dict[str, Any]:
         """Return the object of a cluster, with the name under which it has reserved."""
