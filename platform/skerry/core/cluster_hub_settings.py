@@ -235,6 +235,11 @@ class ClusterHubSettings(ChartSettings):
             )
         address = urlsplit(self.public_url)
         name = address.hostname or ""
+        if self.user_domain is not None and name.endswith(f".{self.user_domain}"):
+            raise ValueError(
+                f"userDomain is {self.user_domain!r}, above the platform's own host {name!r}: a "
+                "person with the first part of that name would have this host"
+            )
         if address.scheme != "https" and not is_loopback(name):
             raise ValueError("publicUrl is not https: passwords and tokens would be readable")
         return self

@@ -34,6 +34,7 @@ def test_more_than_one_person_needs_a_domain_for_each() -> None:
     [
         ({"publicUrl": "http://skerry.example"}, "not https"),
         ({"publicUrl": "https://skerry.example/"}, "publicUrl"),
+        ({"publicUrl": "https://eo.people.example", "userDomain": "people.example"}, "above the"),
         ({"colour": "blue"}, "colour"),
         ({"profiles": []}, "profiles"),
         (

@@ -125,6 +125,12 @@ def check_choice(choice: dict[str, Any], offered: list[dict[str, Any]]) -> None:
         raise ChoiceError(
             f"A server has no option {str(name)[:60]!r}.", remedy="Give 'profile' and 'image'."
         )
+    for name, value in choice.items():
+        if not isinstance(value, str | None):
+            raise ChoiceError(
+                f"The option {name!r} is {str(value)[:60]!r}, which is no name.",
+                remedy="Give the name of what you choose.",
+            )
     profile = choice.get("profile") or next(iter(choices))
     if profile not in choices:
         raise ChoiceError(

@@ -4,13 +4,11 @@
 """
 
 import os
-import sys
 from pathlib import Path
 
 import skerry
 from skerry.core.errors import InvalidInputError
 from skerry.hub.home import seed_home
-from skerry.hub.kubernetes.user_servers import DASHBOARDS_VARIABLE
 from skerry.hub.lean_start import start_module
 from skerry.hub.notices import find_extensions
 from skerry.hub.user_servers import lab_environment
@@ -38,9 +36,6 @@ def start_user_server() -> None:
     os.environ.update(lab_environment())
     paths = [os.environ.get(name, "") for name in ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH")]
     os.environ.update(find_extensions(*paths))
-    dashboards = os.environ.get(DASHBOARDS_VARIABLE)
-    allowed = [f"--ServerProxy.host_allowlist={dashboards}"] if dashboards else []
-    sys.argv[1:1] = allowed
     start_module("jupyterhub.singleuser")
 
 

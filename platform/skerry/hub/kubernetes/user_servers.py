@@ -9,7 +9,10 @@ from skerry.hub.user_servers import DASK_VARIABLES, server_scopes
 _LONGEST_INTERVAL_S = 300
 _MESSAGES = 5
 DASHBOARDS_VARIABLE = "SKERRY_DASK_DASHBOARDS"
-"""The host of Dask dashboards that a user server may fetch pages of."""
+"""``host:port`` of the gateway's proxy, where the dashboards of all clusters are."""
+
+DASHBOARDS_PLACE = "skerry/dask"
+"""Where a person's server shows the dashboards of their clusters, below its own address."""
 
 
 def set_user_servers(config: Any, settings: ClusterHubSettings) -> None:
@@ -66,11 +69,10 @@ def choose_interval(idle: IdleRules) -> int:
 def _dask_environment(settings: ClusterHubSettings) -> dict[str, Any]:
     if settings.dask is None:
         return {}
-    dashboards = settings.dask.dashboards
 
     def name_dashboards(spawner: Any) -> str:
         """Dashboards answer without credentials, so they are reached through the user's server."""
-        return f"{spawner.public_url.rstrip('/')}/proxy/{dashboards}"
+        return f"{spawner.public_url.rstrip('/')}/{DASHBOARDS_PLACE}"
 
     return {
         "DASK_GATEWAY__ADDRESS": f"{settings.inside_url}{GATEWAY_PREFIX}",
@@ -78,7 +80,7 @@ def _dask_environment(settings: ClusterHubSettings) -> dict[str, Any]:
         "DASK_GATEWAY__PUBLIC_ADDRESS": name_dashboards,
         # Dask fills in the variable: workers get the image that the notebook runs in.
         "DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE": escape_braces("{JUPYTER_IMAGE_SPEC}"),
-        DASHBOARDS_VARIABLE: dashboards.partition(":")[0],
+        DASHBOARDS_VARIABLE: settings.dask.dashboards,
         **DASK_VARIABLES,
     }
 

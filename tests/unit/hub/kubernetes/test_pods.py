@@ -172,6 +172,9 @@ def test_only_offered_profiles_and_images_start(config: Config, name: str) -> No
         make_pod(config, name, PEOPLE[name], image="any")
     with pytest.raises(ChoiceError, match="no option 'image--unlisted-choice'"):
         make_pod(config, name, PEOPLE[name], **{"image--unlisted-choice": "evil"})
+    for choice in ({"profile": ["small"]}, {"image": {"name": "last"}}, {"profile": 1}):
+        with pytest.raises(ChoiceError, match="which is no name"):
+            make_pod(config, name, PEOPLE[name], **choice)
     chosen = make_pod(config, name, PEOPLE[name], profile="small", image="last")["spec"]
     assert chosen["containers"][0]["image"] == name_image("b")
 
@@ -210,8 +213,9 @@ def test_the_environment_leads_to_the_platform_and_through_the_own_server(config
     assert values["SKERRY_INTERNAL_URL"] == "http://inside.skerry.svc"
     assert values["DASK_GATEWAY__ADDRESS"] == "http://inside.skerry.svc/services/dask-gateway"
     assert values["DASK_GATEWAY__PUBLIC_ADDRESS"] == (
-        "https://ann.people.skerry.example/user/ann/proxy/traefik-dask-gateway:80"
+        "https://ann.people.skerry.example/user/ann/skerry/dask"
     )
+    assert values["SKERRY_DASK_DASHBOARDS"] == "traefik-dask-gateway:80"
     assert values["DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE"] == "{JUPYTER_IMAGE_SPEC}"
     assert values["JUPYTER_IMAGE_SPEC"] == name_image("a")
     assert values["JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED"] == "1"
