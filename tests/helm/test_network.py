@@ -57,7 +57,8 @@ PODS = {
     "dns": End({"k8s-app": "kube-dns"}, namespace="kube-system"),
     "prometheus": End({"app": "prometheus"}, namespace="monitoring"),
     "stranger": End({"app": "stranger"}, namespace="elsewhere"),
-    "metadata": End(address="169.254.169.254"), "private": End(address="10.3.4.5"),
+    "metadata": End(address="169.254.169.254"), "azure": End(address="168.63.129.16"),
+    "private": End(address="10.3.4.5"),
     "internet": End(address="198.51.100.7"), "kubernetes": End(address="10.96.0.1"),
 }  # fmt: skip
 
@@ -89,6 +90,7 @@ _PEOPLE = ("ann", "scheduler", "dask worker", "attempt")
 _CLOSED_TO_PEOPLE = [
     *((person, "database", 5432) for person in _PEOPLE),
     *((person, "metadata", port) for person in _PEOPLE for port in (80, 443)),
+    *((person, "azure", port) for person in _PEOPLE for port in (80, 443, 32526)),
     *((person, "private", port) for person in _PEOPLE for port in (22, 443, 5432)),
     *((person, "kubernetes", 443) for person in _PEOPLE),
     *(

@@ -27,6 +27,10 @@ CASES: dict[str, tuple[str, dict[str, Any], tuple[str, str]]] = {
          _HUB: {"hub": {"config": {"JupyterHub": {"subdomain_host": "https://192.0.2.7"}}}}},
         ('"https://192.0.2.7" has no name', "Give the platform a name"),
     ),
+    "a person with the platform's own name": (
+        "production", {"people": {"userDomain": "example.org"}},
+        ('people.userDomain is "example.org", above publicUrl', "that is not above the platform's"),
+    ),
     "many people without sign-on": (
         "production", {"signOn": {"settings": {"issuer": ""}}},
         ("signOn.settings names no issuer", "Name an OpenID Connect provider"),

@@ -29,6 +29,9 @@
 {{- if regexMatch "^([0-9.]+|localhost)$" (include "skerry.publicName" .) -}}
 {{- include "skerry.refuse" (dict "what" (printf "people.many is true, but publicUrl %q has no name below which people could have names of their own." .Values.publicUrl) "remedy" "Give the platform a name such as skerry.example.org, and let *.skerry.example.org lead to it; or set people.many to false.") -}}
 {{- end -}}
+{{- if hasSuffix (printf ".%s" (include "skerry.userDomain" .)) (include "skerry.publicName" .) -}}
+{{- include "skerry.refuse" (dict "what" (printf "people.userDomain is %q, above publicUrl %q: a person with the first part of that name would have the platform's own name." .Values.people.userDomain .Values.publicUrl) "remedy" "Leave people.userDomain empty, or name a domain that is not above the platform's.") -}}
+{{- end -}}
 {{- if not .Values.signOn.settings.issuer -}}
 {{- include "skerry.refuse" (dict "what" "people.many is true, but signOn.settings names no issuer: many people cannot share the one password." "remedy" "Name an OpenID Connect provider in signOn.settings, or set people.many to false.") -}}
 {{- end -}}

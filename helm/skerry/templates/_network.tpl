@@ -1,12 +1,14 @@
 {{- /* Rules of NetworkPolicies. Each is one item of `to` or `from` lists, or a whole rule. */ -}}
 
-{{- /* Private addresses and the address where clouds hand out credentials: open to nobody in general. */ -}}
+{{- /* Private addresses and those where clouds hand out credentials: open to nobody in general. */ -}}
 {{- define "skerry.closedAddresses" -}}
 - 10.0.0.0/8
 - 172.16.0.0/12
 - 192.168.0.0/16
 - 100.64.0.0/10
 - 169.254.0.0/16
+- 168.63.129.16/32 # public by its number, but on Azure each node's own
+- 192.0.0.0/24
 {{- range .Values.network.closed }}
 - {{ . }}
 {{- end }}

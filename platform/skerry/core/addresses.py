@@ -25,6 +25,9 @@ _CARRIERS = tuple(
         "2002::/16",
     )
 )  # fmt: skip
+_OF_CLOUDS = ipaddress.ip_network("168.63.129.16/32")
+"""Public by its number, but on Azure each machine's own: it hands out settings and certificates."""
+
 _PORTS = {"http": 80, "https": 443}
 _LOGIN = re.compile(r"//.*@")
 _BUCKET = re.compile(r" s3://\S*")
@@ -144,4 +147,4 @@ def _is_public(address: str) -> bool:
         return False
     if any(ip in network for network in _CARRIERS):
         return False
-    return ip.is_global and not ip.is_multicast
+    return ip.is_global and not ip.is_multicast and ip not in _OF_CLOUDS

@@ -12,6 +12,7 @@ from skerry.core.errors import InvalidInputError, UnavailableError
         "172.16.0.1",
         "192.168.1.1",
         "169.254.169.254",
+        "168.63.129.16",
         "100.64.0.1",
         "0.0.0.0",
         "224.0.0.1",
