@@ -269,6 +269,12 @@ class TestAttacks:
         attacker.get(callback)
         assert attacker.read_user() == "bob"
 
+    def test_a_state_that_is_too_deep_is_refused(self, stage: Stage) -> None:
+        """Straight at the hub, as from a pod: the proxy takes no address as long as this."""
+        address = f"{stage.hub.api.removesuffix('/api')}/oauth_callback"
+        deep = {"code": "c", "state": "W1tb" * 5000}
+        assert httpx.get(address, params=deep, trust_env=False).status_code == 400
+
     def test_an_answer_is_good_once(self, stage: Stage, open_browser: NewBrowser) -> None:
         browser = open_browser()
         callback = _stop_at_callback(browser, "sub-ann")
@@ -353,6 +359,27 @@ class TestGettingOut:
         assert end.url.path == "/hub/login"
         assert 'name="login"' in browser.begin().text, "the provider asks again who it is"
         assert stage.hub.ask(token).status_code == 200
+
+    def test_after_signing_off_a_copy_of_the_cookies_is_good_for_nothing(
+        self, stage: Stage, open_browser: NewBrowser
+    ) -> None:
+        browser, thief = open_browser(), open_browser()
+        browser.sign_on("sub-ann")
+        for cookie in browser.client.cookies.jar:
+            thief.client.cookies.jar.set_cookie(cookie)
+        assert thief.read_user() == "ann"
+        browser.get("/hub/logout")
+        assert thief.read_user() is None
+
+    def test_a_part_of_another_page_signs_nobody_off(
+        self, stage: Stage, open_browser: NewBrowser
+    ) -> None:
+        browser = open_browser()
+        browser.sign_on("sub-ann")
+        for kind in ("image", "empty", "iframe"):
+            headers = {"Sec-Fetch-Dest": kind, "Sec-Fetch-Site": "same-site"}
+            assert browser.get("/hub/logout", headers=headers).status_code == 403
+        assert browser.read_user() == "ann"
 
     def test_without_the_provider_the_session_here_ends_all_the_same(
         self, stage: Stage, open_browser: NewBrowser

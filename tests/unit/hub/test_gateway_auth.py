@@ -42,6 +42,41 @@ def make_hub() -> web.Application:
     return app
 
 
+def test_credentials_of_an_odd_form_are_refused_without_a_trace(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "own")
+    port = free_port()
+    log = logging.getLogger("gateway-of-this-test")
+    prefix = "/services/dask-gateway"
+    authenticator = HubTokenAuthenticator(
+        public_url=f"http://127.0.0.1:{port}", public_prefix=prefix, log=log,
+        jupyterhub_api_url=f"http://127.0.0.1:{free_port()}/hub/api",
+        jupyterhub_service_name="dask-gateway",
+    )  # fmt: skip
+
+    async def watch() -> list[int]:
+        app = web.Application()
+        await authenticator.setup(app)
+        statuses = []
+        try:
+            async with serve(app, port, log), aiohttp.ClientSession() as client:
+                for path in ("clusters/", "clusters/skerry.any", "clusters/skerry.any/heartbeat"):
+                    for shown in ("jupyterhub", "token", "", "x\ty"):
+                        async with client.request(
+                            "POST" if path.endswith("heartbeat") else "GET",
+                            f"http://127.0.0.1:{port}{prefix}/api/v1/{path}",
+                            headers={"Authorization": shown},
+                        ) as answer:
+                            statuses.append(answer.status)
+        finally:
+            await authenticator.cleanup()
+        return statuses
+
+    assert set(asyncio.run(watch())) == {401}
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 def test_a_hub_that_is_away_is_said_once_and_gives_no_trace(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

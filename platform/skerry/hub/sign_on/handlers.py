@@ -23,7 +23,7 @@ from tornado import web
 from tornado.httputil import url_concat
 
 from skerry.core.errors import SkerryError
-from skerry.hub.sign_on.membership import apply_groups
+from skerry.hub.sign_on.membership import apply_groups, end_visits
 
 _COOKIE = "skerry-sign-on-"
 _FLOW_S = 600
@@ -99,7 +99,7 @@ class CallbackHandler(OAuthCallbackHandler):  # type: ignore[misc]
         try:
             state = json.loads(urlsafe_b64decode(self.get_argument("state", "").encode()))
             name = state["state_id"]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             name = None
         if not isinstance(name, str) or _STATE.fullmatch(name) is None:
             raise web.HTTPError(400, _BEGIN_AGAIN, reason=_NOT_SIGNED_ON)
@@ -169,8 +169,16 @@ class CallbackHandler(OAuthCallbackHandler):  # type: ignore[misc]
 class SignOffHandler(OAuthLogoutHandler):  # type: ignore[misc]
     """Ends the session here, then leads to the end of the one at the provider."""
 
+    async def get(self) -> None:
+        """End the session for a person who goes here; not for a page that loads this as a part."""
+        if self.request.headers.get("Sec-Fetch-Dest", "document") != "document":
+            raise web.HTTPError(403, "A page of another address asked to sign you off.")
+        await super().get()
+
     async def handle_logout(self) -> None:
-        """Leave out the cookie of other authenticators."""
+        """End all logins of the person: a copy of a browser's cookie is good for nothing then."""
+        if self.current_user is not None:
+            end_visits(self.current_user)
 
     async def render_logout_page(self) -> None:
         """Send the browser on to the provider, which asks whether its session is to end too.
