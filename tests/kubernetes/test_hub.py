@@ -84,10 +84,11 @@ def test_the_api_server_accepts_the_pod_that_a_person_chose(hub: ClusterHub) -> 
         ("bob", {"profile": "gpu", "image": "last"}, "has no environment 'last'"),
         ("eve", {"image": "registry.example/evil"}, "has no environment"),
         ("eve", {"image--unlisted-choice": "registry.example/evil"}, "has no option"),
+        ("eve", {"profile": ["large"]}, "which is no name"),
     ],
 )
 def test_what_a_person_is_not_offered_starts_nothing(
-    hub: ClusterHub, name: str, choice: dict[str, str], words: str
+    hub: ClusterHub, name: str, choice: dict[str, Any], words: str
 ) -> None:
     before = hub.list_pods()
     answer = hub.ask("POST", f"users/{name}/server", name, json=choice)

@@ -45,7 +45,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     return configure(make_hub(), tmp_path_factory.mktemp("tokens"), before)
 
 
-def make_pod(config: Config, name: str, groups: tuple[str, ...], **choice: str) -> dict[str, Any]:
+def make_pod(config: Config, name: str, groups: tuple[str, ...], **choice: Any) -> dict[str, Any]:
     """Return the pod of a person's choice, as JSON for the API server."""
 
     async def make() -> Any:
