@@ -8,36 +8,42 @@ for anybody. Here is only what hvplot and Panel need in a notebook: files of ins
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from bokeh.embed.bundle import extension_dirs
-from bokeh.server.views.multi_root_static_handler import MultiRootStaticHandler
-from bokeh.server.views.static_handler import StaticHandler
+from bokeh.settings import settings
 from jupyter_server.utils import url_path_join
-from panel.io.jupyter_server_extension import find_extension_dist
-from panel.io.resources import DIST_DIR, JUPYTER_ENDPOINT_ENV
 from tornado.web import HTTPError, StaticFileHandler
 
-
-class PackageFilesHandler(MultiRootStaticHandler):  # type: ignore[misc]
-    """Serves the folder ``dist`` of a package that is installed; never one of the home folder."""
-
-    @classmethod
-    def get_absolute_path(cls, root: Any, path: str) -> str:
-        """Return the path of a file; the first part of an address names the package."""
-        name = path.partition("/")[0]
-        if name not in root:
-            found = find_extension_dist(name)
-            if found is None or not _is_installed(found):
-                raise HTTPError(404)
-            root[name] = found
-        absolute: str = super().get_absolute_path(root, path)
-        return absolute
+_ENDPOINT_VARIABLE = "PANEL_JUPYTER_ENDPOINT"
+"""Tells Panel in the kernels that its files are here."""
 
 
-def _is_installed(folder: Path) -> bool:
-    return folder.resolve().is_relative_to(Path(sys.prefix).resolve())
+class PackageFilesHandler(StaticFileHandler):
+    """Serves ``<package>/<file>`` of the folder ``dist`` of a package that is installed."""
+
+    async def get(self, path: str, include_body: bool = True) -> None:
+        """Answer with a file."""
+        name, _, file = path.partition("/")
+        folder = find_files(name)
+        if folder is None:
+            raise HTTPError(404)
+        self.root = str(folder)
+        await super().get(file, include_body)
+
+
+def find_files(package: str) -> Path | None:
+    """Return the folder with a package's files for browsers; None if it has none.
+
+    Nothing is imported, and packages of the home folder are none of these: nobody else may read it.
+    """
+    module = package.replace("-", "_")
+    spec = find_spec(module) if module.isidentifier() else None
+    places = (spec.submodule_search_locations if spec is not None else None) or []
+    found = [Path(place).resolve() / "dist" for place in places]
+    installed = Path(sys.prefix).resolve()
+    return next((dist for dist in found if dist.is_relative_to(installed) and dist.is_dir()), None)
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
@@ -47,13 +53,13 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 def _load_jupyter_server_extension(server: Any) -> None:
     base = server.web_app.settings["base_url"]
     files = url_path_join(base, "panel-preview", "static")
-    roots = {"root": extension_dirs}
+    of_panel = url_path_join(base, "panel_dist", "(.*)")
     server.web_app.add_handlers(
         ".*$",
         [
-            (url_path_join(files, "extensions", "(.*)"), PackageFilesHandler, roots),
-            (url_path_join(files, "(.*)"), StaticHandler),
-            (url_path_join(base, "panel_dist", "(.*)"), StaticFileHandler, {"path": DIST_DIR}),
+            (url_path_join(files, "extensions", "(.*)"), PackageFilesHandler, {"path": ""}),
+            (url_path_join(files, "(.*)"), StaticFileHandler, {"path": settings.bokehjs_path()}),
+            (of_panel, StaticFileHandler, {"path": str(find_files("panel"))}),
         ],
     )
-    os.environ[JUPYTER_ENDPOINT_ENV] = "1"  # kernels ask for the files here
+    os.environ[_ENDPOINT_VARIABLE] = "1"

@@ -109,7 +109,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
             )  # fmt: skip
         lab = Lab(f"http://127.0.0.1:{port}", inside, home)
         try:
-            wait_until(lambda: _answers(lab), 60, "the server", (folder / "log").read_text)
+            wait_until(lambda: _answers(lab), 120, "the server", (folder / "log").read_text)
             yield lab
         finally:
             process.terminate()
@@ -177,6 +177,14 @@ def test_notebooks_have_what_panel_needs(lab: Lab) -> None:
         "panel_dist/panel.min.js",
     ):
         assert lab.get(path).status_code == 200, path
+    for path in (
+        "panel-preview/static/extensions/panel/../__init__.py",
+        "panel-preview/static/extensions/panel/%2e%2e/__init__.py",
+        "panel-preview/static/extensions/panel/%2Fetc/passwd",
+        "panel-preview/static/extensions/os/x", "panel-preview/static/extensions/..%2F/x",
+        "panel-preview/static/extensions/panel.io/x", "panel-preview/static/%2e%2e/__init__.py",
+    ):  # fmt: skip
+        assert lab.get(path).status_code in (403, 404), path
 
 
 def test_the_dashboard_of_an_own_cluster_is_shown_and_gets_no_cookie(lab: Lab) -> None:
