@@ -9,6 +9,7 @@ from tests.cluster.network import run
 NAMES = ("skerry-hub", "skerry-services", "skerry-analysis")
 REGISTRY = "localhost"
 _BUILDERS = ("buildah", "podman", "docker")
+_REVISION = 'index .{}Config.Labels "org.opencontainers.image.revision"'
 
 
 def find_tag(name: str) -> str:
@@ -24,6 +25,26 @@ def find_tag(name: str) -> str:
     if not tags:
         raise RuntimeError(f"There is no image {name}: make images")
     return tags[0]
+
+
+def check_revisions() -> None:
+    """Refuse images of different commits: an attempt says that its environment is another.
+
+    Raises
+    ------
+    RuntimeError
+        If they are; it says which is of which.
+    """
+    builder = _find_builder()
+    by_buildah = builder == "buildah"
+    words = ("inspect", "--type=image") if by_buildah else ("image", "inspect")
+    form = f"{{{{{_REVISION.format('OCIv1.' if by_buildah else '')}}}}}"
+    found = {
+        name: run(builder, *words, "--format", form, f"{REGISTRY}/{name}:{find_tag(name)}").strip()
+        for name in NAMES
+    }
+    if len(set(found.values())) > 1:
+        raise RuntimeError(f"The images are of different commits, {found}: make images")
 
 
 def import_image(containerd: Containerd, folder: Path, name: str) -> str:

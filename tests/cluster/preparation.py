@@ -16,7 +16,7 @@ from tests.cluster.foreign_images import (
 from tests.cluster.installation import Installation
 from tests.cluster.network import HOST
 from tests.cluster.node import RealNode
-from tests.cluster.own_images import NAMES, find_tag, import_image
+from tests.cluster.own_images import NAMES, check_revisions, find_tag, import_image
 from tests.cluster.volumes import offer_volumes
 from tests.helm.rendering import SUB_CHARTS, Chart, copy_chart, merge
 from tests.platform_process import free_port
@@ -29,6 +29,7 @@ _FOREIGN: dict[str, Callable[[Path], None]] = {
 
 def prepare(node: RealNode) -> Installation:
     """Bring all images and volumes to a node; return the chart, which is not installed yet."""
+    check_revisions()
     offer_volumes(node.server, node.folder)
     for name, build in _FOREIGN.items():
         archive = node.folder / "foreign.tar"
