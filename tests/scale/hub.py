@@ -24,7 +24,8 @@ _CONFIGURATION = Path(__file__).with_name("hub_config.py")
 _ROOT = Path(__file__).parents[2]
 _PROJECT = 50
 """How many people share a project."""
-_READY_S = 120
+_READY_S = 600
+"""Seconds in which the hub must answer: at its first start it makes a record of each person."""
 
 
 @dataclass(frozen=True)

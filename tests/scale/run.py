@@ -90,7 +90,7 @@ def _measure(name: str, order: argparse.Namespace) -> list[Figure]:
         top = Path(folder)
         with serve_postgresql(_DURABLE) as server:
             if name == "runs":
-                return measure_runs(server, top, order.runs)
+                return measure_runs(server, top, order.runs, rest_s)
             with _serve_hub(server, top, order.people) as hub:
                 match name:
                     case "servers":

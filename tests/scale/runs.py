@@ -7,6 +7,7 @@ affair. Then many runs are asked for while the worker is stopped: how fast they 
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -30,8 +31,14 @@ _JOB = "small"
 _LIMIT_S = 600
 
 
-def measure_runs(server: PostgresqlServer, folder: Path, count: int) -> list[Figure]:
-    """Carry out a tenth of so many runs, and take in all of them."""
+def measure_runs(server: PostgresqlServer, folder: Path, count: int, rest_s: float) -> list[Figure]:
+    """Carry out a tenth of so many runs, and take in all of them.
+
+    Parameters
+    ----------
+    rest_s
+        How long the platform is measured before, while nothing is to do: that is no run's share.
+    """
     with server.database("template0") as database:
         platform = start_platform(
             folder / "platform", parts=_PARTS, extra_environment={DATABASE_VARIABLE: database}
@@ -41,7 +48,7 @@ def measure_runs(server: PostgresqlServer, folder: Path, count: int) -> list[Fig
                 stage.create_job(_JOB, stage.release_notebook(_JOB, _NOTEBOOK))
                 carry_out = max(1, count // 10)
                 return [
-                    *_measure_whole(stage, server, carry_out),
+                    *_measure_whole(stage, server, carry_out, rest_s),
                     *asyncio.run(_measure_intake(stage, server, count)),
                 ]
         finally:
@@ -50,25 +57,37 @@ def measure_runs(server: PostgresqlServer, folder: Path, count: int) -> list[Fig
 
 def _make_meter(stage: Stage, server: PostgresqlServer) -> Meter:
     parts = {name: pid for name, pid in stage.platform.part_pids().items() if name in _PARTS}
-    return Meter({**parts, "database": server.pid})
+    return Meter({**parts, "database": server.pid}, alone=["worker"])
 
 
-def _measure_whole(stage: Stage, server: PostgresqlServer, count: int) -> list[Figure]:
-    say(f"{count} runs from the request to the end")
+def _measure_whole(
+    stage: Stage, server: PostgresqlServer, count: int, rest_s: float
+) -> list[Figure]:
+    say(f"a platform without work, {rest_s:g} s")
     meter = _make_meter(stage, server)
+    before = _count_transactions(server, stage.database)
+    time.sleep(rest_s)  # what is measured is that nothing is done
+    idle = {part: use.cpu_s / meter.seconds for part, use in meter.read().items()}
+    often = (_count_transactions(server, stage.database) - before) / meter.seconds
+    say(f"{count} runs from the request to the end")
+    meter.begin()
     before, size = _count_transactions(server, stage.database), _read_size(server, stage.database)
     runs = [stage.start(_JOB, number=number) for number in range(count)]
     for run in runs:
         stage.wait_for(run, "succeeded")
     seconds, used = meter.seconds, meter.read()
-    transactions = _count_transactions(server, stage.database) - before
+    transactions = _count_transactions(server, stage.database) - before - often * seconds
     grown = _read_size(server, stage.database) - size
     return [
         Figure(PART, "whole: on this machine", count, count / seconds, "1/s"),
         *(
-            Figure(PART, f"whole: CPU of the {part}", count, use.cpu_s / count, "s for each")
-            for part, use in used.items() if part != "worker"
+            Figure(PART, f"whole: CPU of the {part}", count,
+                   max(0.0, use.cpu_s - idle[part] * seconds) / count, "s for each")
+            for part, use in used.items()
         ),
+        *(Figure(PART, f"at rest: CPU of the {part}", count, use, "cores")
+          for part, use in idle.items()),
+        Figure(PART, "at rest: transactions", count, often, "1/s"),
         Figure(PART, "whole: transactions", count, transactions / count, "for each"),
         Figure(PART, "whole: database grows by", count, grown / count / 1e3, "kB for each"),
     ]  # fmt: skip

@@ -18,7 +18,7 @@ _AT_ONCE = 50
 
 def choose_steps(count: int) -> list[int]:
     """Return at how many servers it is measured."""
-    return [step for step in (10, 100, 250, 500, 1000, 2000, 5000) if step < count] + [count]
+    return [step for step in (10, 100, 300, 1000, 3000) if step < count] + [count]
 
 
 async def measure_servers(hub: ManyHub, server: PostgresqlServer, rest_s: float) -> list[Figure]:
