@@ -123,8 +123,7 @@ class _Starter:
                 [sys.executable, *command], env=clean_environment() | self._variables,
                 cwd=self._folder, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
-        self._stack.callback(process.wait, 60)
-        self._stack.callback(process.terminate)
+        self._stack.callback(_end_program, process)
         return process
 
 
@@ -175,6 +174,16 @@ def _answers(hub: subprocess.Popen[bytes], *urls: str) -> bool:
         return all(httpx.get(f"{url}/hub/health", trust_env=False).is_success for url in urls)
     except httpx.TransportError:
         return False
+
+
+def _end_program(process: subprocess.Popen[bytes]) -> None:
+    """End a program in order; with very many people a hub takes long, and nothing is lost then."""
+    process.terminate()
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _end(pid: int) -> None:
