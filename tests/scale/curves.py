@@ -12,6 +12,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 28, 38
 _COLUMNS = 2
 _COLOURS = ("#1b6ca8", "#c0504d", "#4f8f4f")
 _TICKS = 4
+_HEADROOM = 1.25
+"""Above the highest point: there stand the names of the lines."""
 
 
 @dataclass(frozen=True)
@@ -28,43 +30,42 @@ class Panel:
         The part of the figures.
     lines
         Name of a figure to the name of its line.
-    scale
-        What the values are multiplied by.
     """
 
     title: str
     axis: str
     part: str
     lines: dict[str, str]
-    scale: float = 1.0
 
 
 PANELS = (
     Panel(
-        "Servers started in a second", "people with a server", "servers",
-        {"spawns a second": "from the click to the open page", "logins a second": "logins"},
+        "Hub: processor time, s", "people with a server", "servers",
+        {"spawns: CPU of the hub for each": "start of a server",
+         "logins: CPU of the hub for each": "login"},
     ),
     Panel(
         "Memory, MB", "people with a server", "servers",
         {"memory of the hub": "hub", "memory of the proxy": "proxy"},
     ),
     Panel(
-        "Cores at rest", "people with a server", "servers",
-        {"at rest: CPU of the hub": "hub", "at rest: CPU of the proxy": "proxy",
-         "at rest: CPU of the database": "database"},
+        "Cores, while nobody acts", "people with a server", "servers",
+        {"at rest: CPU of the hub": "hub", "at rest: CPU of the database": "its database"},
     ),
     Panel(
-        "Answers of the apis in a second", "replicas", "apis",
-        {"one person: answers a second": "one person",
-         "each another person: answers a second": "each another person"},
+        "An answer: processor time, ms", "replicas of the api", "apis",
+        {"each another person: CPU of the apis": "api",
+         "each another person: CPU of the database": "database",
+         "each another person: CPU of the hub": "hub"},
     ),
     Panel(
-        "Dask clusters created in a second", "clusters", "clusters",
-        {"created: in a second": "created"},
+        "A new Dask cluster: processor time, ms", "Dask clusters", "clusters",
+        {"created: CPU of the kube-apiserver for each": "API server",
+         "created: CPU of the gateway for each": "gateway"},
     ),
     Panel(
-        "Memory of the executor, MB", "attempts at once", "attempts",
-        {"memory of the executor": "executor"},
+        "Worker's executor: memory, MB", "attempts at once", "attempts",
+        {"memory of the executor": "with all at work"},
     ),
 )  # fmt: skip
 
@@ -88,16 +89,17 @@ def draw_curves(figures: Sequence[Figure], path: Path) -> None:
 
 def _find_points(figures: Sequence[Figure], panel: Panel, name: str) -> list[tuple[float, float]]:
     return sorted(
-        (item.at, item.value * panel.scale)
-        for item in figures
-        if item.part == panel.part and item.name == name
+        (item.at, item.value) for item in figures if item.part == panel.part and item.name == name
     )
 
 
 def _draw(panel: Panel, figures: Sequence[Figure]) -> Iterator[str]:
     found = {label: _find_points(figures, panel, name) for name, label in panel.lines.items()}
     points = [point for line in found.values() for point in line]
-    right, top = _round_up(max(x for x, _ in points)), _round_up(max(y for _, y in points))
+    right, top = (
+        _round_up(max(x for x, _ in points)),
+        _round_up(_HEADROOM * max(y for _, y in points)),
+    )
 
     def place(x: float, y: float) -> tuple[float, float]:
         across = _LEFT + x / right * (_WIDTH - _LEFT - _RIGHT)
