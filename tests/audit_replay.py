@@ -16,7 +16,7 @@ Rows = dict[str, dict[str, Any]]
 
 def check_audit(engine: Engine) -> None:
     """Fail unless each recorded row stands in the audit as it is, and nothing else does."""
-    for room in ("storage", "catalog", "production", "budgets"):
+    for room in ("storage", "catalog", "production", "budgets", "projects"):
         import_module(f"skerry.{room}.tables")
     with reading(engine) as connection:
         if connection.execute(select(audit_archives)).first() is None:

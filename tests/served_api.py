@@ -57,6 +57,7 @@ _EMPTIED = (
     "items_index", "items", "shares", "collections", "deletions", "grants",
     "job_shares", "release_shares",
     "budgets", "budget_reservations", "budget_use", "courses", "capacity",
+    "project_requests", "project_members", "projects",
     "outputs", "attempts", "runs", "jobs", "releases",
 )  # fmt: skip
 

@@ -146,6 +146,6 @@ def test_while_the_api_is_away_nothing_starts(kubernetes: KubernetesServer, tmp_
         ) as hub,
     ):
         hub.ask("POST", "users/ann/server", "ann", json={"profile": "small"})
-        words = "The api does not answer about budgets"
+        words = "The api does not answer the hub"
         wait_until(lambda: words in hub.log.read_text(), 60, words, hub.explain)
         assert hub.list_pods() == []

@@ -95,5 +95,5 @@ def select_hidden(viewer: Viewer) -> Select[tuple[str]]:
 
 
 def _belongs(viewer: Viewer) -> ColumnElement[bool]:
-    names = sorted(viewer.owners)
+    names = sorted(viewer.seen)
     return or_(_ALL.c.owner.in_(names), _ALL.c.id.in_(SHARES.select_given(viewer)))

@@ -53,6 +53,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "skerry.cli.catalog:collection_group",
         "List, publish, delete collections.",
     ),
+    "project": ("skerry.cli.projects:project_group", "Projects, members, requests for access."),
     "share": (
         "skerry.cli.sharing:share",
         "Give a collection, a release or a job to others.",
@@ -72,7 +73,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Command name to its place (``module:attribute``) and its line in ``skerry --help``."""
 
 _PLURALS = frozenset(
-    {"budgets", "clusters", "courses", "items", "collections", "runs", "jobs", "releases"}
+    {
+        "budgets",
+        "clusters",
+        "courses",
+        "projects",
+        "items",
+        "collections",
+        "runs",
+        "jobs",
+        "releases",
+    }
 )
 """Names that people type: each lists, or does what its singular does. Help does not show them."""
 

@@ -72,6 +72,8 @@ class Viewer:
         The owners for whom they speak; none for anonymous visitors.
     is_keeper
         Whether they look after the whole platform.
+    reads
+        Owners whose things they see as if they were given to them.
     sees_withdrawn
         Whether they see withdrawn versions, in collections that belong or are given to them.
     """
@@ -79,6 +81,12 @@ class Viewer:
     owners: frozenset[str] = frozenset()
     is_keeper: bool = False
     sees_withdrawn: bool = False
+    reads: frozenset[str] = frozenset()
+
+    @property
+    def seen(self) -> frozenset[str]:
+        """All owners whose things they see."""
+        return self.owners | self.reads
 
 
 ANONYMOUS = Viewer()
@@ -109,7 +117,7 @@ def relate(
     given = {verb for holder, verb in (shares or {}).items() if holder in viewer.owners}
     if Verb.CHANGE in given:
         return Relation.GIVEN_TO_CHANGE
-    if Verb.SEE in given:
+    if Verb.SEE in given or owner in viewer.reads:
         return Relation.GIVEN_TO_SEE
     return Relation.PUBLIC if public else Relation.NONE
 

@@ -27,6 +27,8 @@ class Scope(StrEnum):
     BUDGETS_MANAGE = "custom:skerry:budgets:manage"
     BUDGETS_RESERVE = "custom:skerry:budgets:reserve"
     PLATFORM_ANNOUNCE = "custom:skerry:platform:announce"
+    PROJECTS_MANAGE = "custom:skerry:projects:manage"
+    PROJECTS_LOOK_UP = "custom:skerry:projects:look-up"
 
 
 DESCRIPTIONS: dict[Scope, str] = {
@@ -48,6 +50,8 @@ DESCRIPTIONS: dict[Scope, str] = {
     Scope.BUDGETS_MANAGE: "Set budgets, and keep seats for courses",
     Scope.BUDGETS_RESERVE: "Reserve and count what starts (only the hub and the gateway)",
     Scope.PLATFORM_ANNOUNCE: "Announce maintenance to everybody, on the status page",
+    Scope.PROJECTS_MANAGE: "Make projects, and decide about all of them",
+    Scope.PROJECTS_LOOK_UP: "See to which projects a person belongs (only the hub)",
 }
 
 SCIENTIST = frozenset(
@@ -78,6 +82,7 @@ OPERATOR = frozenset(
         Scope.BUDGETS_READ,
         Scope.BUDGETS_MANAGE,
         Scope.PLATFORM_ANNOUNCE,
+        Scope.PROJECTS_MANAGE,
     }
 )
 PUBLICISER = frozenset({Scope.CATALOG_PUBLICISE, Scope.PRODUCTION_PUBLICISE})

@@ -105,6 +105,12 @@ def service_roles(present: Collection[str] | None = None) -> list[dict[str, Any]
             "services": ["spawner", "dask-gateway"],
         },
         {
+            "name": f"{ROLE_PREFIX}doorkeeper",
+            "description": "Skerry: see to which projects of the platform a person belongs",
+            "scopes": [str(Scope.PROJECTS_LOOK_UP)],
+            "services": ["spawner"],
+        },
+        {
             "name": f"{ROLE_PREFIX}registrar",
             "description": "Skerry: see which user servers live",
             "scopes": ["list:users", "read:servers"],

@@ -17,7 +17,7 @@ def sees_release(viewer: Viewer) -> ColumnElement[bool]:
     if viewer.is_keeper:
         return true()
     return or_(
-        releases.c.owner.in_(sorted(viewer.owners)),
+        releases.c.owner.in_(sorted(viewer.seen)),
         releases.c.id.in_(RELEASE_SHARES.select_given(viewer)),
         and_(releases.c.public, releases.c.status == ReleaseStatus.APPROVED.value),
     )
@@ -28,7 +28,7 @@ def sees_job(viewer: Viewer) -> ColumnElement[bool]:
     if viewer.is_keeper:
         return true()
     return or_(
-        jobs.c.owner.in_(sorted(viewer.owners)),
+        jobs.c.owner.in_(sorted(viewer.seen)),
         jobs.c.name.in_(JOB_SHARES.select_given(viewer)),
         jobs.c.public,
     )
@@ -38,7 +38,7 @@ def sees_run(connection: Connection, viewer: Viewer) -> ColumnElement[bool]:
     """Return the condition under which a viewer sees a row of `runs`."""
     if viewer.is_keeper:
         return true()
-    own = runs.c.owner.in_(sorted(viewer.owners))
+    own = runs.c.owner.in_(sorted(viewer.seen))
     others = _sees_run_of_others(connection, viewer)
     return own if others is None else or_(own, others)
 
@@ -51,7 +51,7 @@ def divide_runs(connection: Connection, viewer: Viewer) -> list[ColumnElement[bo
     """
     if viewer.is_keeper:
         return [true()]
-    owners = sorted(viewer.owners)
+    owners = sorted(viewer.seen)
     others = _sees_run_of_others(connection, viewer)
     parts: list[ColumnElement[bool]] = [runs.c.owner == owner for owner in owners]
     return parts if others is None else [*parts, and_(runs.c.owner.not_in(owners), others)]

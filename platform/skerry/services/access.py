@@ -101,7 +101,8 @@ def speak_for(identity: Identity) -> Viewer:
     if identity.may(Scope.PLATFORM_ADMIN):
         return KEEPER
     projects = {f"project:{group}" for group in list_projects(identity.groups)}
-    return Viewer(frozenset({identity.owner, PLATFORM_OWNER, *projects}))
+    reads = frozenset(f"project:{name}" for name in identity.reads)
+    return Viewer(frozenset({identity.owner, PLATFORM_OWNER, *projects}), reads=reads)
 
 
 def _speak_for_run(connection: Connection, identity: Identity) -> Viewer:

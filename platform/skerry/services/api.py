@@ -30,12 +30,15 @@ from skerry.services.files import create_files_router
 from skerry.services.grants import create_grants_router
 from skerry.services.hub_access import HubAccess
 from skerry.services.identity import Identity, Verifier
+from skerry.services.machine_tokens import open_verifier
 from skerry.services.me import create_me_router
 from skerry.services.measuring import watch_database
+from skerry.services.memberships import MemberVerifier
 from skerry.services.notices import create_notices_router
 from skerry.services.platform_health import create_health_router
 from skerry.services.platform_logs import create_logs_router
 from skerry.services.production import create_production_router
+from skerry.services.projects import create_projects_router
 from skerry.services.reaching_state import reach_state
 from skerry.services.readiness import check_objects, check_schema
 from skerry.services.shares import create_shares_router
@@ -65,6 +68,7 @@ def create_api(
     data = DataFolder(settings.data)
     stores = open_stores(data)
     gateway = Gateway.from_environment()
+    members = MemberVerifier(verifier or open_verifier(hub.api_url, settings.data), stores.reader)
     routers = [
         create_stac_router(stores, settings.public_url),
         create_stac_writing_router(stores, settings.public_url),
@@ -77,6 +81,7 @@ def create_api(
         create_audit_router(stores),
         create_budgets_router(stores),
         create_courses_router(stores),
+        create_projects_router(stores, hub, members.forget),
         create_clusters_router(stores, gateway),
         create_logs_router(data),
         create_health_router(stores.reader, data),
@@ -91,7 +96,7 @@ def create_api(
         stores.close()
 
     return create_application(
-        settings, routers, "Skerry api", prefix=API_PREFIX, hub=hub, verifier=verifier,
+        settings, routers, "Skerry api", prefix=API_PREFIX, hub=hub, verifier=members,
         lifespan=lifespan, measurements=_measure(stores, data),
         checks={
             "database": check_schema(stores.reader),

@@ -29,6 +29,7 @@ from skerry.services.login import HubLogin, create_login_router
 from skerry.services.machine_tokens import PlatformVerifier, open_verifier
 from skerry.services.measuring import MeasuredRequests, create_measurements_router
 from skerry.services.media import add_models, sends_json
+from skerry.services.memberships import MemberVerifier
 from skerry.services.middleware import KnownHosts, ProblemDocuments, SecurityHeaders
 from skerry.services.problems import PROBLEMS, add_problem_handlers
 from skerry.services.readiness import Check, ReadinessChecks, create_readiness_router
@@ -211,8 +212,9 @@ def _combine(verifier: Verifier, inner: Lifespan | None) -> Lifespan:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
-            if isinstance(verifier, (HubVerifier, PlatformVerifier)):
-                stack.push_async_callback(verifier.close)
+            inner_verifier = verifier.inner if isinstance(verifier, MemberVerifier) else verifier
+            if isinstance(inner_verifier, (HubVerifier, PlatformVerifier)):
+                stack.push_async_callback(inner_verifier.close)
             if inner is not None:
                 await stack.enter_async_context(inner(app))
             yield

@@ -46,6 +46,14 @@ def check_holder(hub: HubAccess, holder: str) -> str | None:
     return f"The hub {why}, so nobody has checked whether {holder} is there."
 
 
+def knows_group(hub: HubAccess, name: str) -> bool | None:
+    """Return whether the hub has a group of a name; None if it does not say."""
+    status = _ask(hub, f"groups/{quote(name, safe='')}")
+    if status == httpx.codes.OK:
+        return True
+    return False if status == httpx.codes.NOT_FOUND else None
+
+
 def _ask(hub: HubAccess, path: str) -> int | None:
     """Return the status of the hub's answer; None if there is none."""
     headers = {"Authorization": f"token {hub.api_token.get_secret_value()}"}

@@ -48,7 +48,9 @@ class Identity:
     kind
         ``user`` or ``service``.
     groups
-        The hub groups of the holder.
+        The hub groups of the holder, and the projects of the platform in which they work.
+    reads
+        Projects of the platform of which they are readers.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Identity:
     token_id: str | None = None
     kind: str = "user"
     groups: frozenset[str] = frozenset()
+    reads: frozenset[str] = frozenset()
 
     @property
     def account(self) -> str:

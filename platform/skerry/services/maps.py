@@ -18,7 +18,9 @@ from skerry.services.application import create_application, serve
 from skerry.services.hub_access import HubAccess
 from skerry.services.identity import Verifier
 from skerry.services.layers import LayerBook
+from skerry.services.machine_tokens import open_verifier
 from skerry.services.measuring import watch_database
+from skerry.services.memberships import MemberVerifier
 from skerry.services.reaching_state import reach_state
 from skerry.services.readiness import check_objects, check_schema
 from skerry.services.tiles import Drawer, create_tiles_router
@@ -53,6 +55,9 @@ def create_maps(
     watch_database(measurements, engine)
     watch_cache(measurements, cache)
 
+    hub = hub or HubAccess.from_environment()
+    members = MemberVerifier(verifier or open_verifier(hub.api_url, settings.data), engine)
+
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
@@ -61,7 +66,7 @@ def create_maps(
 
     return create_application(
         settings, [create_tiles_router(drawer)], "Skerry maps", prefix=MAPS_PREFIX,
-        hub=hub, verifier=verifier, lifespan=lifespan, measurements=measurements,
+        hub=hub, verifier=members, lifespan=lifespan, measurements=measurements,
         checks={
             "database": check_schema(engine),
             "objects": check_objects(objects, for_writing=False),

@@ -15,6 +15,7 @@ from skerry.models.shares import PublicOrder, ShareList, ShareOrder
 from skerry.production.jobs import open_job, read_job
 from skerry.production.releases import open_release
 from skerry.production.tables import JOB_SHARES, RELEASE_SHARES
+from skerry.projects.store import is_project
 from skerry.services.access import check_seen
 from skerry.services.guarded_route import create_router
 from skerry.services.hub_access import HubAccess
@@ -102,7 +103,8 @@ def _add_shares(router: APIRouter, stores: Stores, kind: _Kind, hub: HubAccess) 
             kind.find(
                 connection, who, thing
             )  # before the hub is asked: others must not learn which accounts exist
-        remark = check_holder(hub, holder)
+            is_ours = is_project(connection, holder)
+        remark = None if is_ours else check_holder(hub, holder)
         with stores.change(who) as connection:
             key = kind.find(connection, who, thing)
             kind.shares.give(connection, key, holder, Verb(order.verb))

@@ -40,7 +40,7 @@ def _change(engine: Engine, times: int = 1) -> str:
 
 
 def test_every_table_says_whether_its_changes_are_recorded() -> None:
-    for room in ("storage", "catalog", "production", "budgets"):
+    for room in ("storage", "catalog", "production", "budgets", "projects"):
         import_module(f"skerry.{room}.tables")
     assert [table.name for table in METADATA.sorted_tables if not is_decided(table)] == []
 

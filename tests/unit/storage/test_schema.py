@@ -24,7 +24,7 @@ __all__ = ["data", "engine"]
 
 TABLES = (
     "skerry.storage.tables", "skerry.catalog.tables", "skerry.production.tables",
-    "skerry.budgets.tables",
+    "skerry.budgets.tables", "skerry.projects.tables",
 )  # fmt: skip
 
 

@@ -1,9 +1,10 @@
-"""Where the hub and the gateway ask for room in budgets, before a server or a Dask cluster starts.
+"""Where hub and gateway ask before a server or a Dask cluster starts: for budgets, for projects.
 
 The api decides and keeps the sums. If it does not answer, nothing starts: otherwise every restart
 of it would be a way around.
 """
 
+import json
 import logging
 from typing import Any
 
@@ -13,7 +14,8 @@ from skerry.core.errors import SkerryError, UnavailableError
 from skerry.core.problems import read_problem
 from skerry.core.settings import API_PREFIX
 
-_PATH = f"{API_PREFIX}/budgets/reservations"
+_RESERVATIONS = f"{API_PREFIX}/budgets/reservations"
+_MEMBERSHIPS = f"{API_PREFIX}/memberships"
 _TIMEOUT = aiohttp.ClientTimeout(total=20)
 _REFUSED = 300
 _LOG = logging.getLogger("skerry.hub")
@@ -33,7 +35,7 @@ class BudgetDesk:
     """
 
     def __init__(self, url: str, token: str, hours: float) -> None:
-        self._url = f"{url.rstrip('/')}{_PATH}"
+        self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"}
         self._hours = hours
 
@@ -50,16 +52,27 @@ class BudgetDesk:
         SkerryError
             If a budget has not enough left, or nobody answers.
         """
-        await self._ask("POST", "", json={**order, "hours": self._hours})
+        await self._ask("POST", _RESERVATIONS, json={**order, "hours": self._hours})
 
     async def end(self, reservation: str) -> None:
         """Count what has ended; if nobody answers, the worker's upkeep does it later."""
         try:
-            await self._ask("DELETE", f"/{reservation}")
+            await self._ask("DELETE", f"{_RESERVATIONS}/{reservation}")
         except SkerryError as error:
             _LOG.warning("The reservation %s is settled by the worker: %s", reservation, error)
 
-    async def _ask(self, method: str, path: str, **content: Any) -> None:
+    async def list_projects(self, person: str) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the platform's projects in which a person works, and those that they read.
+
+        Raises
+        ------
+        SkerryError
+            If nobody answers.
+        """
+        found = json.loads(await self._ask("GET", f"{_MEMBERSHIPS}/person:{person}"))
+        return frozenset(found["works_in"]), frozenset(found["reads"])
+
+    async def _ask(self, method: str, path: str, **content: Any) -> bytes:
         try:
             async with (
                 aiohttp.ClientSession(headers=self._headers, timeout=_TIMEOUT) as session,
@@ -68,8 +81,9 @@ class BudgetDesk:
                 body, status = await answer.read(), answer.status
         except (aiohttp.ClientError, TimeoutError) as error:
             raise UnavailableError(
-                f"The api does not answer about budgets ({type(error).__name__}).",
+                f"The api does not answer the hub ({type(error).__name__}).",
                 remedy="Try again in a minute; without it nothing starts.",
             ) from None
         if status >= _REFUSED:
-            raise read_problem(status, body, request=f"{method} {_PATH}")
+            raise read_problem(status, body, request=f"{method} {path}")
+        return body

@@ -31,6 +31,21 @@ def set_budgets(config: Any, settings: ClusterHubSettings) -> None:
     config.PersonSpawner.post_stop_hook = end_reservation
 
 
+async def find_projects(spawner: Any) -> None:
+    """Let a server know the projects of the platform to which its person belongs now.
+
+    Raises
+    ------
+    SpawnException
+        If nobody says it: the server would lack their folders.
+    """
+    try:
+        found = await spawner.desk.list_projects(spawner.user.name)
+    except SkerryError as error:
+        raise SpawnException(str(error), reason="projects", status_code=error.status) from None
+    spawner.works_in, spawner.reads = found
+
+
 async def reserve_server(spawner: Any) -> None:
     """Reserve what a person's server may use; its size is known from the chosen profile.
 

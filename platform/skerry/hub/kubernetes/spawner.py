@@ -8,7 +8,7 @@ from traitlets import Instance, Unicode
 
 from skerry.core.cluster_hub_settings import ClusterHubSettings
 from skerry.core.errors import InvalidInputError
-from skerry.hub.kubernetes.budgets import reserve_server
+from skerry.hub.kubernetes.budgets import find_projects, reserve_server
 from skerry.hub.kubernetes.ends import GONE, explain_idleness, explain_pod
 from skerry.hub.kubernetes.profiles import list_choices, list_profiles
 from skerry.hub.kubernetes.sight import SightedSpawner
@@ -39,6 +39,8 @@ class PersonSpawner(SightedSpawner):
         server, and the hub.
     desk
         Where budgets are asked before a start; None where they do not count servers.
+    works_in, reads
+        Projects of the platform to which the person belonged when the server started.
     reservation
         What this start has reserved of budgets; empty if nothing.
     """
@@ -46,6 +48,8 @@ class PersonSpawner(SightedSpawner):
     settings = Instance(ClusterHubSettings, config=True, help="The settings of the hub.")
     last_end = Unicode("")
     desk = AnyTrait(None, config=True, help="Where budgets are asked before a start.")
+    works_in: frozenset[str] = frozenset()
+    reads: frozenset[str] = frozenset()
     reservation = Unicode("")
 
     async def load_user_options(self) -> None:
@@ -56,12 +60,14 @@ class PersonSpawner(SightedSpawner):
         ChoiceError
             If they are not offered it: their groups decide.
         SpawnException
-            If a budget has not enough left.
+            If a budget has not enough left, or the api does not answer.
         """
+        if self.desk is not None:
+            await find_projects(self)
         groups = list_groups(self)
         check_choice(self.user_options or {}, list_profiles(self.settings, groups))
-        self.volumes = list_volumes(self.settings, groups)
-        self.volume_mounts = list_mounts(self.settings, groups)
+        self.volumes = list_volumes(self.settings, groups | self.reads)
+        self.volume_mounts = list_mounts(self.settings, groups, self.reads)
         # a start that failed leaves this object with its own choices, and KubeSpawner adds to them
         for name in ("node_selector", "extra_resource_limits", "extra_resource_guarantees"):
             setattr(self, name, {})

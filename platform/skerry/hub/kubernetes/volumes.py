@@ -29,8 +29,8 @@ def set_volumes(config: Any, settings: ClusterHubSettings) -> None:
 
 
 def list_groups(spawner: Any) -> frozenset[str]:
-    """Return the names of the hub groups of a server's person."""
-    return frozenset(group.name for group in spawner.user.groups)
+    """Return the hub groups of a server's person, and the platform's projects where they work."""
+    return frozenset(group.name for group in spawner.user.groups).union(spawner.works_in)
 
 
 def name_folder(project: str) -> str:
@@ -61,8 +61,16 @@ def list_volumes(settings: ClusterHubSettings, groups: Collection[str]) -> list[
     return volumes
 
 
-def list_mounts(settings: ClusterHubSettings, groups: Collection[str]) -> list[dict[str, Any]]:
-    """Return where the container of a person with these groups has its volumes."""
+def list_mounts(
+    settings: ClusterHubSettings, groups: Collection[str], reads: Collection[str] = ()
+) -> list[dict[str, Any]]:
+    """Return where the container of a person with these groups has its volumes.
+
+    Parameters
+    ----------
+    reads
+        Projects whose folders the person may only read.
+    """
     shared = _choose_shared(settings.shared, groups)
     claims = {volume.claim: _name_shared(volume) for volume in shared}
     mounts: list[dict[str, Any]] = [
@@ -82,6 +90,10 @@ def list_mounts(settings: ClusterHubSettings, groups: Collection[str]) -> list[d
         )
     if settings.projects is not None:
         mounts += _mount_projects(settings.projects, groups)
+        only_reads = list_projects(frozenset(reads)) - set(groups)
+        mounts += [
+            {**mount, "readOnly": True} for mount in _mount_projects(settings.projects, only_reads)
+        ]
     return mounts
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,10 @@ from traitlets.config import Config
 
 from skerry.core.cluster_hub_settings import ClusterHubSettings
 from skerry.core.scopes import OPERATOR, Scope
+from skerry.core.time import utc_now
+from skerry.models.projects import Role
+from skerry.projects.store import make_project, set_member
+from skerry.storage.database import database_url, open_database
 
 DEAD = "http://127.0.0.1:9"
 
@@ -22,7 +27,10 @@ DEAD = "http://127.0.0.1:9"
 @pytest.fixture
 def people(api: ServedApi) -> Iterator[People]:
     with serve_people(api, {"olga": OPERATOR}) as people:
-        api.book.tokens["token-of-spawner"] = ("spawner", frozenset({Scope.BUDGETS_RESERVE}))
+        api.book.tokens["token-of-spawner"] = (
+            "spawner",
+            frozenset({Scope.BUDGETS_RESERVE, Scope.PROJECTS_LOOK_UP}),
+        )
         api.book.services = {"token-of-spawner"}
         yield people
 
@@ -86,7 +94,7 @@ def test_a_server_beyond_the_budget_is_refused_in_the_api_s_words(
 
 
 def test_if_the_api_is_away_nothing_starts(tmp_path: Path) -> None:
-    with pytest.raises(SpawnException, match="does not answer about budgets") as refused:
+    with pytest.raises(SpawnException, match="does not answer") as refused:
         load(configure(describe(DEAD), tmp_path), "ann", "small")
     assert refused.value.status_code == 503
 
@@ -105,3 +113,24 @@ def test_if_the_api_is_away_an_end_is_told_by_the_worker_and_not_refused(
 def test_budgets_without_an_api_are_refused() -> None:
     with pytest.raises(ValueError, match="services names no api"):
         make_hub(services=[{"name": "spawner"}], budgets={"enabled": True})
+
+
+def test_a_server_has_the_folders_of_the_platform_s_projects(
+    api: ServedApi, people: People, tmp_path: Path
+) -> None:
+    today = utc_now().date()
+    engine = open_database(database_url(api.data.database))
+    with engine.begin() as connection:
+        for name, role in (("ice", Role.MEMBER), ("sea", Role.READER), ("old", Role.MEMBER)):
+            facts = {"title": name, "owner": "person:olga", "listed": True}
+            last_day = today - timedelta(days=1) if name == "old" else None
+            make_project(connection, name, last_day=last_day, **facts)
+            set_member(connection, name, "person:ann", role, None)
+    engine.dispose()
+    spawner = load(configure(describe(api.url), tmp_path), "ann", "small", ("lakes",))
+    folders = {
+        mount["mountPath"]: mount.get("readOnly", False)
+        for mount in spawner.volume_mounts
+        if mount["mountPath"].startswith("/projects/")
+    }
+    assert folders == {"/projects/lakes": False, "/projects/ice": False, "/projects/sea": True}

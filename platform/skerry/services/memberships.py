@@ -1,0 +1,64 @@
+"""Adds the projects of the platform to what the hub says of a person."""
+
+import time
+from dataclasses import replace
+
+from sqlalchemy import Engine
+from starlette.concurrency import run_in_threadpool
+
+from skerry.core.time import utc_now
+from skerry.models.projects import Role
+from skerry.projects.membership import Belonging, list_belonging
+from skerry.services.identity import Identity, Verifier
+
+_GOOD_FOR_S = 5.0
+_CACHED_PEOPLE = 4096
+
+
+class MemberVerifier:
+    """Finds a token's holder, with the projects that they belong to on this platform.
+
+    Owners and members of a project speak for it, as the members of a hub group do; readers see
+    what is its. An answer is good for five seconds, as the hub's.
+
+    Parameters
+    ----------
+    inner
+        Who knows tokens.
+    engine
+        The database, for reading.
+    """
+
+    def __init__(self, inner: Verifier, engine: Engine) -> None:
+        self.inner = inner
+        self._engine = engine
+        self._known: dict[str, tuple[float, dict[str, Belonging]]] = {}
+
+    async def verify(self, token: str) -> Identity | None:
+        """Return the token's holder, or None; see `skerry.services.identity.Verifier`."""
+        identity = await self.inner.verify(token)
+        if identity is None or not identity.owner.startswith("person:"):
+            return identity
+        belonging = await self._find(identity.owner)
+        reads = {name for name, one in belonging.items() if one.role is Role.READER}
+        works = belonging.keys() - reads
+        return replace(identity, groups=identity.groups | works, reads=frozenset(reads))
+
+    async def _find(self, person: str) -> dict[str, Belonging]:
+        known = self._known.get(person)
+        if known is not None and known[0] > time.monotonic():
+            return known[1]
+        if len(self._known) >= _CACHED_PEOPLE:
+            self._known.clear()
+        until = time.monotonic() + _GOOD_FOR_S
+        found = await run_in_threadpool(self._read, person)
+        self._known[person] = (until, found)
+        return found
+
+    def forget(self) -> None:
+        """Ask anew for everybody: a membership has changed in this process."""
+        self._known.clear()
+
+    def _read(self, person: str) -> dict[str, Belonging]:
+        with self._engine.connect() as connection:
+            return list_belonging(connection, person, utc_now().date())

@@ -1,0 +1,165 @@
+"""Projects over HTTP, person against person: who makes, sees, joins and leaves them."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.served_api import People, ServedApi, serve_people
+from tests.stac_documents import make_collection
+from tests.unit.services.test_owners_of_work import ask
+
+from skerry.core.scopes import OPERATOR, SCIENTIST, Scope
+from skerry.core.time import utc_now
+from skerry.services import projects
+
+TODAY = utc_now().date()
+YESTERDAY = str(TODAY - timedelta(days=1))
+
+
+@pytest.fixture
+def people(api: ServedApi, monkeypatch: pytest.MonkeyPatch) -> Iterator[People]:
+    """Return clients: an owner, a member, a reader and a stranger of the project `lakes`."""
+    # the hub of these tests does not answer; it has one group
+    monkeypatch.setattr(projects, "knows_group", lambda _hub, name: name == "team")
+    scopes = {
+        **dict.fromkeys(("owner", "member", "reader", "stranger"), SCIENTIST),
+        "olga": OPERATOR, "hub": {Scope.PROJECTS_LOOK_UP},
+    }  # fmt: skip
+    with serve_people(api, scopes) as people:
+        api.book.services = {"hub-token"}
+        make(people)
+        for name in ("member", "reader"):
+            give(people["owner"], name, name)
+        yield people
+
+
+def make(people: People, name: str = "lakes", **changes: Any) -> Any:
+    order = {"name": name, "title": "Lakes", "owner": "person:owner", **changes}
+    return ask(people["olga"], "POST", "projects", 201, json=order)
+
+
+def give(client: Any, name: str, role: str, status: int = 200, **facts: Any) -> Any:
+    path = f"projects/lakes/members/person:{name}"
+    return ask(client, "PUT", path, status, json={"role": role, **facts})
+
+
+def find_role(people: People, name: str) -> str | None:
+    role: str | None = ask(people[name], "GET", "projects/lakes", 200)["role"]
+    return role
+
+
+def test_only_operators_make_and_change_projects(people: People) -> None:
+    order = {"name": "rivers", "title": "Rivers", "owner": "person:stranger"}
+    change = {"title": "Mine", "listed": False, "last_day": None}
+    for name in ("owner", "member", "stranger", "hub", "nobody"):
+        status = 401 if name == "nobody" else 403
+        ask(people[name], "POST", "projects", status, json=order)
+        ask(people[name], "PUT", "projects/lakes", status, json=change)
+    assert ask(people["olga"], "PUT", "projects/lakes", 200, json=change)["title"] == "Mine"
+    ask(people["olga"], "PUT", "projects/rivers", 404, json=change)
+
+
+def test_a_group_of_the_hub_stays_the_provider_s(people: People) -> None:
+    order = {"name": "team", "title": "Team", "owner": "person:owner"}
+    refused = ask(people["olga"], "POST", "projects", 409, json=order)
+    assert "come from the sign-on" in refused["detail"]
+
+
+def test_only_owners_decide_about_members(people: People) -> None:
+    for name in ("member", "reader", "stranger"):
+        give(people[name], "stranger", "owner", 403)
+        ask(people[name], "DELETE", "projects/lakes/members/person:owner", 403)
+        body = {"grant": True}
+        ask(people[name], "POST", "projects/lakes/requests/person:stranger", 403, json=body)
+    give(people["nobody"], "stranger", "owner", 401)
+    give(people["owner"], "stranger", "member")
+    assert find_role(people, "stranger") == "member"
+    ask(people["stranger"], "DELETE", "projects/lakes/members/person:stranger", 204)
+    assert find_role(people, "stranger") is None
+    ask(people["owner"], "DELETE", "projects/lakes/members/person:owner", 409)
+
+
+def test_a_hidden_project_is_not_there_for_strangers(people: People) -> None:
+    change = {"title": "Lakes", "listed": False, "last_day": None}
+    ask(people["olga"], "PUT", "projects/lakes", 200, json=change)
+    ask(people["stranger"], "GET", "projects/lakes", 404)
+    body = {"reason": "curious"}
+    ask(people["stranger"], "POST", "projects/lakes/requests", 404, json=body)
+    give(people["stranger"], "stranger", "member", 404)
+    assert ask(people["stranger"], "GET", "projects", 200)["projects"] == []
+    assert find_role(people, "reader") == "reader"
+
+
+def test_who_asks_is_answered_by_an_owner(people: People) -> None:
+    path = "projects/lakes/requests"
+    ask(people["nobody"], "POST", path, 401, json={"reason": "x"})
+    ask(people["stranger"], "POST", path, 422, json={"reason": "x", "role": "owner"})
+    ask(people["member"], "POST", path, 409, json={"reason": "x"})
+    ask(people["stranger"], "POST", path, 202, json={"reason": "I work on lakes"})
+    assert ask(people["member"], "GET", "projects/lakes", 200)["requests"] == []
+    [asked] = ask(people["owner"], "GET", "projects/lakes", 200)["requests"]
+    assert (asked["person"], asked["reason"]) == ("person:stranger", "I work on lakes")
+    answer = {"grant": True, "last_day": str(TODAY)}
+    ask(people["owner"], "POST", f"{path}/person:stranger", 200, json=answer)
+    shown = ask(people["stranger"], "GET", "projects/lakes", 200)
+    assert shown["role"] == "member"
+    assert "(today)" in shown["notice"]
+    ask(people["owner"], "POST", f"{path}/person:stranger", 409, json=answer)
+
+
+def test_members_work_readers_see_and_whose_day_is_over_does_neither(people: People) -> None:
+    document = {**make_collection("bay"), "skerry:owner": "project:lakes"}
+    for name in ("reader", "stranger"):
+        ask(people[name], "PUT", "stac/collections/bay", 403, json=document)
+    ask(people["member"], "PUT", "stac/collections/bay", 200, json=document)
+    for name, seen, changed in (
+        ("owner", 200, 200), ("member", 200, 200), ("reader", 200, 403), ("stranger", 404, 403),
+    ):  # fmt: skip
+        ask(people[name], "GET", "stac/collections/bay", seen)
+        answer = people[name].put("stac/collections/bay", json=document)
+        assert answer.status_code == changed, (name, answer.text)
+    assert ask(people["member"], "GET", "me", 200)["projects"] == ["lakes"]
+    give(people["owner"], "member", "member", last_day=YESTERDAY)
+    give(people["owner"], "reader", "reader", last_day=YESTERDAY)
+    for name in ("member", "reader"):
+        ask(people[name], "GET", "stac/collections/bay", 404)
+    change = {"title": "Lakes", "listed": True, "last_day": YESTERDAY}
+    ask(people["olga"], "PUT", "projects/lakes", 200, json=change)
+    ask(people["owner"], "GET", "stac/collections/bay", 404)
+
+
+def test_things_are_given_to_a_project_of_the_platform(people: People) -> None:
+    document = {**make_collection("bay"), "skerry:owner": "person:owner"}
+    ask(people["owner"], "PUT", "stac/collections/bay", 200, json=document)
+    ask(people["member"], "GET", "stac/collections/bay", 404)
+    shares = ask(people["owner"], "PUT", "shares/bay/project:lakes", 200, json={"verb": "see"})
+    assert shares["remark"] == ""
+    ask(people["member"], "GET", "stac/collections/bay", 200)
+    ask(people["stranger"], "GET", "stac/collections/bay", 404)
+
+
+def test_the_hub_alone_looks_memberships_up(people: People) -> None:
+    for name in ("owner", "member", "olga", "nobody"):
+        status = 401 if name == "nobody" else 403
+        ask(people[name], "GET", "memberships/person:member", status)
+    found = ask(people["hub"], "GET", "memberships/person:member", 200)
+    assert found == {"works_in": ["lakes"], "reads": []}
+    found = ask(people["hub"], "GET", "memberships/person:reader", 200)
+    assert found == {"works_in": [], "reads": ["lakes"]}
+
+
+def test_a_member_pays_from_the_project_s_budget_and_a_reader_does_not_see_it(
+    people: People,
+) -> None:
+    assert {one["holder"] for one in ask(people["member"], "GET", "budgets", 200)["accounts"]} == {
+        "person:member", "project:lakes",
+    }  # fmt: skip
+    [own] = ask(people["reader"], "GET", "budgets", 200)["accounts"]
+    assert own["holder"] == "person:reader"
+
+
+def test_the_audit_tells_who_let_whom_in(people: People) -> None:
+    path = "audit?what=project-member/lakes/person:member&limit=1"
+    [entry] = ask(people["olga"], "GET", path, 200)["entries"]
+    assert (entry["who"], entry["action"], entry["after"]["role"]) == ("owner", "created", "member")
