@@ -65,3 +65,4 @@ def owner(platform: Installation) -> Iterator[Person]:
     person.start_server()
     yield person
     person.stop_server()
+    person.browser.close()

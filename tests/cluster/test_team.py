@@ -46,9 +46,11 @@ def team(node: RealNode, platform: Installation) -> Iterator[Team]:
 
 
 @pytest.fixture(scope="module")
-def ann(team: Team) -> Person:
+def ann(team: Team) -> Iterator[Person]:
     """Return a scientist and reviewer."""
-    return team.sign_on("sub-ann", "ann")
+    person = team.sign_on("sub-ann", "ann")
+    yield person
+    person.browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,7 @@ def bob(team: Team) -> Iterator[Person]:
     person = team.sign_on("sub-bob", "bob")
     person.start_server()
     yield person
-    person.stop_server()
+    person.browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -169,9 +171,11 @@ def test_another_person_approves_and_a_clock_starts_the_run(
     assert first["occurrence"].startswith("clock/")
     assert first["created_by"] == "clock"
     other.ask("DELETE", "/production/jobs/team-field")
+    other.stop_server()
+    other.browser.close()
 
 
-def test_an_undo_brings_the_trial_back(team: Team, node: RealNode) -> None:
+def test_an_undo_brings_the_trial_back(team: Team, platform: Installation) -> None:
     """The last of this file: what the upgrade changed is as it was before."""
     before = _find_hub(team.platform)
     team.platform.undo(1)
@@ -179,6 +183,7 @@ def test_an_undo_brings_the_trial_back(team: Team, node: RealNode) -> None:
         lambda: _find_hub(team.platform) not in (None, before), 300, "the hub started anew",
         team.platform.explain,
     )  # fmt: skip
+    platform.open_door()  # what led there has ended with the proxy of before
 
 
 def _find_hub(platform: Installation) -> str | None:
