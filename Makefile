@@ -44,7 +44,7 @@ test-lowest: setup ## The fast unit tests with the lowest versions that pyprojec
 
 test-kubernetes: FOR = tests/kubernetes tests/helm
 test-kubernetes: setup minio kubernetes-tools ## Tests on a real control plane of Kubernetes, which Go builds first
-	@$(PYTEST) tests/kubernetes tests/helm
+	@$(PYTEST) tests/kubernetes tests/helm $(WAITING)
 
 .PHONY: test-cluster
 test-cluster: FOR = tests/cluster
