@@ -10,7 +10,7 @@ import sys
 import time
 
 from images.building.builders import Builder, NoBuilderError, find_builder
-from images.building.facts import name_arguments, name_tag
+from images.building.facts import name_labels, name_tag
 from images.building.following import BUILD, FailedError, follow
 from images.building.reach import collect_settings
 from images.building.sizes import Row, print_table
@@ -35,7 +35,9 @@ def main() -> int:
         return 2
     try:
         build_wheel()
-        rows = [_make(builder, name, chosen) for name in NAMES if chosen.only in {None, name}]
+        labels = name_labels(chosen.base)
+        names = [name for name in NAMES if chosen.only in {None, name}]
+        rows = [_make(builder, name, labels, chosen) for name in names]
     except FailedError as error:
         print(error, file=sys.stderr)
         return 1
@@ -43,12 +45,12 @@ def main() -> int:
     return 0
 
 
-def _make(builder: Builder, name: str, chosen: argparse.Namespace) -> Row:
+def _make(builder: Builder, name: str, labels: dict[str, str], chosen: argparse.Namespace) -> Row:
     began = time.monotonic()
     tag = name_tag(chosen.registry, name)
     with collect_settings() as secrets:
         dockerfile = ROOT / "images" / name / "Dockerfile"
-        command = builder.name_build(tag, dockerfile, name_arguments(chosen.base), secrets)
+        command = builder.name_build(tag, dockerfile, {"BASE": chosen.base}, labels, secrets)
         follow(f"{tag}: built by {builder.name}", command, BUILD / f"{name}.log")
     seconds = time.monotonic() - began
     with builder.open_container(tag) as opened:

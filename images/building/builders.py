@@ -60,9 +60,14 @@ class Builder:
         tag: str,
         dockerfile: Path,
         arguments: Mapping[str, str],
+        labels: Mapping[str, str],
         secrets: Mapping[str, Path],
     ) -> list[str]:
-        """Return the command that builds an image of the folder in which it is started."""
+        """Return the command that builds an image of the folder in which it is started.
+
+        Labels are given here, not to the Dockerfile as arguments: buildah takes a layer of labels
+        from an earlier build, whatever the arguments are, and with it an earlier commit's name.
+        """
         # health commands are a thing of docker's format
         form = [] if self.name == "docker" else ["--format", "docker", "--layers"]
         return [
@@ -70,6 +75,7 @@ class Builder:
             "build" if self.name != "buildah" else "bud",
             *form,
             *(f"--build-arg={name}={value}" for name, value in arguments.items()),
+            *(f"--label={name}={value}" for name, value in labels.items()),
             *(f"--secret=id={name},src={path}" for name, path in secrets.items()),
             f"--tag={tag}",
             f"--file={dockerfile}",

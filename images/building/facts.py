@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 
 from images.building.subsets import ROOT
 
+LABEL = "org.opencontainers.image"
+"""Beginning of the names of labels that the Open Container Initiative defines."""
+
 
 def read_version() -> str:
     """Return Skerry's version."""
@@ -17,16 +20,18 @@ def name_tag(registry: str, name: str) -> str:
     return f"{registry}/skerry-{name}:{read_version()}"
 
 
-def name_arguments(base: str) -> dict[str, str]:
-    """Return the build arguments: the same commit gives the same."""
+def name_labels(base: str) -> dict[str, str]:
+    """Return the labels of the present commit: the same commit gives the same."""
     revision, seconds = _ask_git("log", "-1", "--format=%H %ct").split() or ("unknown", "0")
     if _ask_git("status", "--porcelain", "--untracked-files=no"):
         revision += "-changed"
     return {
-        "BASE": base,
-        "VERSION": read_version(),
-        "REVISION": revision,
-        "CREATED": datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        f"{LABEL}.base.name": base,
+        f"{LABEL}.version": read_version(),
+        f"{LABEL}.revision": revision,
+        f"{LABEL}.created": datetime.fromtimestamp(int(seconds), UTC).strftime(
+            "%Y-%m-%dT%H:%M:%SZ"
+        ),
     }
 
 

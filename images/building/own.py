@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from images.building.builders import Builder, NoBuilderError, find_builder
-from images.building.facts import name_tag
+from images.building.facts import LABEL, name_tag
 from images.building.following import BUILD, FailedError, follow
 from images.building.reach import collect_settings
 from images.building.subsets import ROOT, list_entries
@@ -59,14 +59,15 @@ def _make(builder: Builder, chosen: argparse.Namespace) -> str:
             shutil.copy(ROOT / "images" / name, context)
         name = _NO_NAME.sub("-", Path(urlsplit(chosen.repository).path).stem.lower()).strip("-")
         tag = f"{chosen.registry}/skerry-own-{name or 'repository'}:{commit[:12]}"
-        arguments = {
-            "ANALYSIS": name_tag(chosen.registry, "analysis"),
-            "SOURCE": leave_out_password(chosen.repository),
-            "REVISION": commit,
-            "LOCK": hashlib.sha256(lock.encode()).hexdigest(),
+        arguments = {"ANALYSIS": name_tag(chosen.registry, "analysis")}
+        labels = {
+            f"{LABEL}.source": leave_out_password(chosen.repository),
+            f"{LABEL}.revision": commit,
+            "skerry.lock": hashlib.sha256(lock.encode()).hexdigest(),
         }
         with collect_settings() as secrets:
-            command = builder.name_build(tag, context / "Dockerfile", arguments, secrets)
+            dockerfile = context / "Dockerfile"
+            command = builder.name_build(tag, dockerfile, arguments, labels, secrets)
             follow(f"{tag}: built by {builder.name}", command, BUILD / "own.log", folder=context)
     with builder.open_container(tag) as opened:
         command = builder.name_run(opened, {}, ["python", "-c", "import skerry, dask.distributed"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from images.building.builders import Builder
-from images.building.facts import name_arguments
+from images.building.facts import LABEL, name_labels
 from images.building.reach import collect_settings, write_variables
 from images.building.subsets import ROOT
 
@@ -43,11 +43,14 @@ def test_a_chosen_builder_that_is_none_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["docker", "podman", "buildah"])
 def test_settings_of_the_machine_are_mounted_and_are_no_arguments(name: str) -> None:
     command = Builder(name).name_build(
-        "localhost/x:1", Path("Dockerfile"), name_arguments("base"), {"pip.conf": Path("/p")}
-    )
+        "localhost/x:1", Path("Dockerfile"), {"BASE": "base"}, name_labels("base"),
+        {"pip.conf": Path("/p")},
+    )  # fmt: skip
     assert "--secret=id=pip.conf,src=/p" in command
     arguments = {word.split("=")[1] for word in command if word.startswith("--build-arg=")}
-    assert arguments == {"BASE", "VERSION", "REVISION", "CREATED"}
+    assert arguments == {"BASE"}
+    labels = {word.split("=")[1] for word in command if word.startswith("--label=")}
+    assert labels == {f"{LABEL}.{fact}" for fact in ("base.name", "created", "revision", "version")}
 
 
 @pytest.mark.parametrize("name", ["docker", "podman"])
