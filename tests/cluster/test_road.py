@@ -82,6 +82,13 @@ class Work:
         result: dict[str, Any] = self.person.ask("GET", f"/production/runs/{run}")
         return result
 
+    def wait_until_answered(self) -> None:
+        """Wait until the platform answers again: its own pods have gone with their node."""
+        runs = "/production/runs?limit=1"
+        wait_until(
+            lambda: self.person.send("GET", runs).is_success, _RUN_S, "it answers", self.explain
+        )
+
     def log(self, run: str) -> str:
         """Return the log of its first attempt."""
         return self.person.send("GET", f"/production/runs/{run}/log?epoch=1").text
@@ -198,6 +205,7 @@ def test_a_node_that_is_lost_during_a_run(work: Work, node: RealNode) -> None:
         wait_until(lambda: _is_given_up(node, pod), 120, "its pod is given up", node.explain)
         node.start_kubelet()
     work.platform.open_door()
+    work.wait_until_answered()
     wait_until(
         lambda: len(work.show(run)["attempts"]) == 2, _RUN_S, "another attempt", work.explain
     )  # fmt: skip
