@@ -151,8 +151,7 @@ def _serve_hub(
             },
             cwd=folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
-    stack.callback(process.wait, 30)
-    stack.callback(process.terminate)
+    stack.callback(_end, process)
 
     def answers() -> bool:
         assert process.poll() is None, log.read_text()[-3000:]
@@ -162,6 +161,15 @@ def _serve_hub(
             return False
 
     wait_until(answers, 120, "the hub answers", lambda: log.read_text()[-3000:])
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:  # all is ended by then, its log says "done"
+        process.kill()
+        process.wait()
 
 
 def _start(site: Site) -> None:

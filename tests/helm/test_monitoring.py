@@ -104,7 +104,7 @@ def test_a_part_answers_to_its_pod_s_own_address(fullest_chart: Chart) -> None:
             if "SKERRY_ALLOWED_HOSTS" in variables:
                 told[container["name"]] = variables["SKERRY_ALLOWED_HOSTS"]
     gateway = {"gateway"} if fullest_chart.is_whole else set()
-    assert set(told) == {"api", "maps", "dashboards", "worker"} | gateway
+    assert set(told) == {"api", "maps", "dashboards", "status", "worker"} | gateway
     for part, names in told.items():
         inside = names.replace("$(POD_IP)", "10.1.2.3").replace("$(POD_NAMESPACE)", "skerry")
         with pytest.MonkeyPatch.context() as patch:

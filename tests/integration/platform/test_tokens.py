@@ -17,6 +17,7 @@ pytestmark = pytest.mark.long
 
 READING = {
     Scope.CATALOG_READ, Scope.CATALOG_WITHDRAWN, Scope.PRODUCTION_READ, Scope.PLATFORM_ADMIN,
+    Scope.BUDGETS_READ,
 }  # fmt: skip
 VISITS = {
     "/services/api/": READING,

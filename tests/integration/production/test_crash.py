@@ -6,6 +6,8 @@ process. Each stops itself at a named point (SIGSTOP) and is killed there from o
 
 import os
 import signal
+import sqlite3
+from contextlib import closing
 
 import pytest
 from tests.integration.production.stage import (
@@ -19,6 +21,7 @@ from tests.integration.production.stage import (
 from tests.platform_process import wait_until
 
 from skerry.production.pausing import ATTEMPT_POINTS, WORKER_POINTS
+from skerry.storage.layout import DataFolder
 
 pytestmark = pytest.mark.long
 
@@ -137,9 +140,23 @@ def test_late_publish_of_a_superseded_attempt_is_refused(stage: Stage) -> None:
     stage.check_published_once(run)
 
 
-def test_run_that_no_worker_heard_of_is_not_lost(stage: Stage) -> None:
+def stop_between_transactions(stage: Stage) -> None:
+    """Stop the worker when it holds no lock of the database, for which the api would wait."""
     worker = stage.worker_pid()
-    os.kill(worker, signal.SIGSTOP)
+    while True:
+        os.kill(worker, signal.SIGSTOP)
+        path = DataFolder(stage.platform.data).database
+        with closing(sqlite3.connect(path, timeout=1)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                os.kill(worker, signal.SIGCONT)
+            else:
+                return
+
+
+def test_run_that_no_worker_heard_of_is_not_lost(stage: Stage) -> None:
+    stop_between_transactions(stage)
     run = stage.start()
     stage.kill_worker()
     ended = stage.wait_for(run, "succeeded", "failed")
