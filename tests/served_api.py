@@ -52,6 +52,9 @@ class TokenBook:
         kind = "service" if token in self.services else "user"
         return Identity(name, frozenset(scopes), token, kind=kind, groups=groups)
 
+    async def close(self) -> None:
+        """Hold no connection."""
+
 
 _EMPTIED = (
     "items_index", "items", "shares", "collections", "deletions", "grants",

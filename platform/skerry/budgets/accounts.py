@@ -29,9 +29,9 @@ def list_accounts(
     budgets = list_budgets(connection)
     ended = _sum_ended(connection, month, holders)
     held: defaultdict[str, Amount] = defaultdict(Amount)
-    for one in list_open(connection):
-        for holder in (one.person, one.project):
-            held[holder] += one.hold(month, now)
+    for reservation in list_open(connection):
+        for holder in (reservation.person, reservation.project):
+            held[holder] += reservation.hold(month, now)
     shown = set(holders) if holders is not None else {*budgets, *ended, *held} - {"", *EACH}
     return [
         _describe(holder, _find(budgets, holder), ended.get(holder, {}), held[holder])

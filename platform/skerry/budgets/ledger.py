@@ -186,7 +186,7 @@ def count_used(connection: Connection, holder: str, month: str) -> Amount:
 
 def count_spent(connection: Connection, holder: str, month: str, now: datetime) -> Amount:
     """Return what was used in a month, and what is reserved of it."""
-    held = (one.hold(month, now) for one in list_open(connection, holder=holder))
+    held = (reservation.hold(month, now) for reservation in list_open(connection, holder=holder))
     return sum(held, count_used(connection, holder, month))
 
 
@@ -199,9 +199,13 @@ def _find_place(connection: Connection, start: Start, now: datetime, until: date
     near = [course for course in coming if course.overlaps(now, until)]
     taken = [
         # what lives longer than it has reserved may live on
-        Taken(one.size, one.until if one.until > now else until, one.course)
-        for one in list_open(connection)
-        if one.kind != "run"
+        Taken(
+            reservation.size,
+            reservation.until if reservation.until > now else until,
+            reservation.course,
+        )
+        for reservation in list_open(connection)
+        if reservation.kind != "run"
     ]
     wish = Wish(start.size, start.profile, start.projects, now, until)
     return find_place(wish, near, taken, whole)

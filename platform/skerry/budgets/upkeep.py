@@ -27,15 +27,17 @@ def note_living(
     """
     now = now.replace(microsecond=0)
     seen, lost = [], []
-    for one in list_open(connection, kind=kind):
-        if one.thing in living:
-            seen.append(one.id)
-        elif now - (one.seen or one.begun) > LOST_AFTER:
-            lost.append(one)
+    for reservation in list_open(connection, kind=kind):
+        if reservation.thing in living:
+            seen.append(reservation.id)
+        elif now - (reservation.seen or reservation.begun) > LOST_AFTER:
+            lost.append(reservation)
     if seen:
         connection.execute(
             update(reservations).where(reservations.c.id.in_(seen)).values(seen_at=now)
         )
-    for one in lost:
-        settle(connection, one.id, [(one.begun, one.seen or one.begun)])
+    for reservation in lost:
+        settle(
+            connection, reservation.id, [(reservation.begun, reservation.seen or reservation.begun)]
+        )
     return lost

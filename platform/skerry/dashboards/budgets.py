@@ -134,8 +134,8 @@ def describe_account(account: BudgetAccount) -> AccountRow:
                       held.memory_hours),
         ),
         kinds=tuple(
-            f"{one.kind}s: {one.use.core_hours:g} core hours, {one.use.memory_hours:g} GiB hours"
-            for one in account.kinds
+            f"{each.kind}s: {each.use.core_hours:g} core hours, {each.use.memory_hours:g} GiB hours"
+            for each in account.kinds
         ),
     )  # fmt: skip
 

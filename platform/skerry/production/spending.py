@@ -57,17 +57,17 @@ def reserve_run(connection: Connection, run: RowMapping | dict[str, object]) -> 
 def settle_runs(connection: Connection) -> int:
     """Settle the runs that have ended, or are gone; return how many."""
     count = 0
-    for one in list_open(connection, kind="run"):
-        run = one.thing.removeprefix("run/")
+    for reservation in list_open(connection, kind="run"):
+        run = reservation.thing.removeprefix("run/")
         status = connection.execute(select(runs.c.status).where(runs.c.id == run)).scalar()
         if status not in _ACTIVE:
-            count += settle(connection, one.id, _list_spans(connection, run, one))
+            count += settle(connection, reservation.id, _list_spans(connection, run, reservation))
     return count
 
 
-def _list_spans(connection: Connection, run: str, one: Reservation) -> list[Span]:
+def _list_spans(connection: Connection, run: str, reservation: Reservation) -> list[Span]:
     """Return when attempts of a run were at work since it reserved: those after its epoch then."""
-    epoch = int(one.id.rpartition("/")[2])
+    epoch = int(reservation.id.rpartition("/")[2])
     query = select(attempts.c.started_at, attempts.c.ended_at).where(
         attempts.c.run_id == run, attempts.c.epoch > epoch
     )
@@ -103,7 +103,7 @@ class SpendingUpkeep:
         self._lists: dict[str, Callable[[], set[str]]] = {"server": servers.list_servers}
         if gateway is not None:
             self._lists["cluster"] = lambda: {
-                f"cluster/{one.name}" for one in gateway.list_clusters()
+                f"cluster/{cluster.name}" for cluster in gateway.list_clusters()
             }
         self._looked_at_runs = self._looked_at_things = -_THINGS_S
 
@@ -114,7 +114,7 @@ class SpendingUpkeep:
             return
         self._looked_at_runs = now
         with reading(self._engine) as connection:
-            kinds = {one.kind for one in list_open(connection)}
+            kinds = {reservation.kind for reservation in list_open(connection)}
         if "run" in kinds:
             self._settle_runs()
         if now - self._looked_at_things >= _THINGS_S:
@@ -134,5 +134,5 @@ class SpendingUpkeep:
 
     def _note(self, kind: str, living: set[str], asked: datetime) -> None:
         with self._engine.begin() as connection:
-            for one in note_living(connection, kind, living, asked):
-                _LOG.info("The reservation of %s is released: it does not live.", one.thing)
+            for reservation in note_living(connection, kind, living, asked):
+                _LOG.info("The reservation of %s is released: it does not live.", reservation.thing)

@@ -23,13 +23,12 @@ from skerry.core.version import VERSION
 from skerry.models.files import Manifest, Notebook
 from skerry.models.platform import OpenApiDocument, PartHealth
 from skerry.services.guarded_route import create_router
-from skerry.services.hub_access import HubAccess, HubVerifier, HubWatch
+from skerry.services.hub_access import HubAccess, HubWatch
 from skerry.services.identity import Verifier, anyone
 from skerry.services.login import HubLogin, create_login_router
-from skerry.services.machine_tokens import PlatformVerifier, open_verifier
+from skerry.services.machine_tokens import open_verifier
 from skerry.services.measuring import MeasuredRequests, create_measurements_router
 from skerry.services.media import add_models, sends_json
-from skerry.services.memberships import MemberVerifier
 from skerry.services.middleware import KnownHosts, ProblemDocuments, SecurityHeaders
 from skerry.services.problems import PROBLEMS, add_problem_handlers
 from skerry.services.readiness import Check, ReadinessChecks, create_readiness_router
@@ -212,9 +211,7 @@ def _combine(verifier: Verifier, inner: Lifespan | None) -> Lifespan:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
-            inner_verifier = verifier.inner if isinstance(verifier, MemberVerifier) else verifier
-            if isinstance(inner_verifier, (HubVerifier, PlatformVerifier)):
-                stack.push_async_callback(inner_verifier.close)
+            stack.push_async_callback(verifier.close)
             if inner is not None:
                 await stack.enter_async_context(inner(app))
             yield

@@ -72,7 +72,7 @@ def create_courses_router(stores: Stores) -> APIRouter:
 def _show(connection: Connection, who: Identity) -> models.CourseList:
     sees_all = who.may(Scope.BUDGETS_READ, Scope.BUDGETS_MANAGE)
     owners = speak_for(who).owners
-    taken = Counter(one.course for one in list_open(connection, kind="server"))
+    taken = Counter(server.course for server in list_open(connection, kind="server"))
     shown = [
         _describe(course, taken[course.name])
         for course in list_courses(connection, ends_after=utc_now())

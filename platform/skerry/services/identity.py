@@ -96,6 +96,9 @@ class Verifier(Protocol):
             If the hub does not answer.
         """
 
+    async def close(self) -> None:
+        """Close the connections that it holds."""
+
 
 class HubSight(Protocol):
     """Knows whether the hub answers."""

@@ -105,8 +105,7 @@ class PlatformVerifier:
 
     async def close(self) -> None:
         """Close the connections to the hub."""
-        if isinstance(self._hub, HubVerifier):
-            await self._hub.close()
+        await self._hub.close()
 
 
 def open_verifier(hub_api: str, data: Path) -> PlatformVerifier | HubVerifier:

@@ -30,17 +30,17 @@ class MemberVerifier:
     """
 
     def __init__(self, inner: Verifier, engine: Engine) -> None:
-        self.inner = inner
+        self._inner = inner
         self._engine = engine
         self._known: dict[str, tuple[float, dict[str, Belonging]]] = {}
 
     async def verify(self, token: str) -> Identity | None:
         """Return the token's holder, or None; see `skerry.services.identity.Verifier`."""
-        identity = await self.inner.verify(token)
+        identity = await self._inner.verify(token)
         if identity is None or not identity.owner.startswith("person:"):
             return identity
         belonging = await self._find(identity.owner)
-        reads = {name for name, one in belonging.items() if one.role is Role.READER}
+        reads = {name for name, found in belonging.items() if found.role is Role.READER}
         works = belonging.keys() - reads
         return replace(identity, groups=identity.groups | works, reads=frozenset(reads))
 
@@ -54,6 +54,10 @@ class MemberVerifier:
         found = await run_in_threadpool(self._read, person)
         self._known[person] = (until, found)
         return found
+
+    async def close(self) -> None:
+        """Close the connections of who knows tokens."""
+        await self._inner.close()
 
     def forget(self) -> None:
         """Ask anew for everybody: a membership has changed in this process."""

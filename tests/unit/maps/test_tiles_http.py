@@ -48,6 +48,9 @@ class Book:
     async def verify(self, token: str) -> Identity | None:
         return self.tokens.get(token)
 
+    async def close(self) -> None:
+        """Hold no connection."""
+
 
 @dataclass
 class Maps:
