@@ -184,7 +184,8 @@ def _show(project: Project, *, as_json: bool) -> None:
     if rows:
         print_table(("PERSON", "ROLE", "LAST DAY"), rows)
     for each in project.requests:
-        say(f"{each.person} asks to be {each.role}: {each.reason}")
+        reason = each.reason.replace("\n", "\n    ")  # no line of it looks like one of ours
+        say(f"{each.person} asks to be {each.role}: {reason}")
     if project.notice:
         say(project.notice, err=True)
 

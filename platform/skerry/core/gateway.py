@@ -1,6 +1,10 @@
 """Names that the Dask gateway shares with the parts that look after its clusters."""
 
+import re
+
 from skerry.core.digests import hash_secret
+
+_TOKEN_HASH = re.compile("[0-9a-f]{64}")
 
 ADDRESS_VARIABLE = "SKERRY_GATEWAY_ADDRESS"
 """Environment variable with the gateway's internal address."""
@@ -19,6 +23,9 @@ def name_attempt(account: str, token: str) -> str:
 
 
 def split_owner(owner: str) -> tuple[str, str | None]:
-    """Return the account and, for an attempt's cluster, the hash of its token."""
-    account, mark, token_hash = owner.partition("@")
-    return account, token_hash if mark else None
+    """Return the account and, for an attempt's cluster, the hash of its token.
+
+    The name of a person may be an address of e-mail.
+    """
+    account, _, end = owner.rpartition("@")
+    return (account, end) if _TOKEN_HASH.fullmatch(end) else (owner, None)

@@ -27,6 +27,7 @@ class Scope(StrEnum):
     BUDGETS_MANAGE = "custom:skerry:budgets:manage"
     BUDGETS_RESERVE = "custom:skerry:budgets:reserve"
     PLATFORM_ANNOUNCE = "custom:skerry:platform:announce"
+    PROJECTS_DECIDE = "custom:skerry:projects:decide"
     PROJECTS_MANAGE = "custom:skerry:projects:manage"
     PROJECTS_LOOK_UP = "custom:skerry:projects:look-up"
 
@@ -50,6 +51,7 @@ DESCRIPTIONS: dict[Scope, str] = {
     Scope.BUDGETS_MANAGE: "Set budgets, and keep seats for courses",
     Scope.BUDGETS_RESERVE: "Reserve and count what starts (only the hub and the gateway)",
     Scope.PLATFORM_ANNOUNCE: "Announce maintenance to everybody, on the status page",
+    Scope.PROJECTS_DECIDE: "Decide about the members of one's own projects",
     Scope.PROJECTS_MANAGE: "Make projects, and decide about all of them",
     Scope.PROJECTS_LOOK_UP: "See to which projects a person belongs (only the hub)",
 }
@@ -60,6 +62,7 @@ SCIENTIST = frozenset(
         Scope.CATALOG_WRITE,
         Scope.PRODUCTION_READ,
         Scope.PRODUCTION_PROPOSE,
+        Scope.PROJECTS_DECIDE,
     }
 )
 REVIEWER = frozenset(
@@ -69,6 +72,7 @@ REVIEWER = frozenset(
         Scope.CATALOG_WITHDRAWN,
         Scope.PRODUCTION_READ,
         Scope.PRODUCTION_APPROVE,
+        Scope.PROJECTS_DECIDE,
     }
 )
 OPERATOR = frozenset(
@@ -83,6 +87,7 @@ OPERATOR = frozenset(
         Scope.BUDGETS_MANAGE,
         Scope.PLATFORM_ANNOUNCE,
         Scope.PROJECTS_MANAGE,
+        Scope.PROJECTS_DECIDE,
     }
 )
 PUBLICISER = frozenset({Scope.CATALOG_PUBLICISE, Scope.PRODUCTION_PUBLICISE})

@@ -127,9 +127,11 @@ def notebook_scopes() -> list[str]:
     """Return the scopes of a person's notebooks: without deciding and operating.
 
     The hub leaves out what the person may not do: only who may open something to everybody may
-    do it in a notebook.
+    do it in a notebook. A notebook may be a colleague's, so it does not decide who belongs to the
+    projects of whoever runs it.
     """
-    return ["access:services", *sorted(map(str, ROLES["scientist"] | PUBLICISER))]
+    scopes = (ROLES["scientist"] | PUBLICISER) - {Scope.PROJECTS_DECIDE}
+    return ["access:services", *sorted(map(str, scopes))]
 
 
 _VIEWING = {

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from skerry.models.values import ANSWER, ORDER, Name
+from skerry.models.values import ANSWER, ORDER, Instant, Name
 
 MOST_SEATS = 100_000
 
@@ -84,8 +84,8 @@ class CourseOrder(BaseModel):
     project: Name
     profile: Name
     seats: Annotated[int, Field(ge=1, le=MOST_SEATS)]
-    begins: AwareDatetime
-    ends: AwareDatetime
+    begins: Instant
+    ends: Instant
 
 
 class CapacityOrder(BaseModel):

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
 
-from skerry.models.values import ANSWER, ORDER
+from skerry.models.values import ANSWER, ORDER, Instant
 
 Notice = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 
@@ -22,8 +22,8 @@ class Maintenance(BaseModel):
 
     model_config = ORDER
 
-    begins: AwareDatetime
-    ends: AwareDatetime
+    begins: Instant
+    ends: Instant
     text: Notice
 
     @model_validator(mode="after")

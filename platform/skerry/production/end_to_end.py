@@ -8,7 +8,7 @@ is left when that was cut short goes with the next one.
 from contextlib import suppress
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Connection, Engine, exists, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, select
 
 from skerry.catalog.collections import delete_collection
 from skerry.catalog.deletions import delete_item, finish_deletions
@@ -71,7 +71,7 @@ def remove_end_to_end(engine: Engine, objects: Objects, name: str, by: Actor) ->
     """
     with writing(engine, by) as connection:
         query = select(jobs.c.release_id).join(releases, releases.c.id == jobs.c.release_id)
-        found = connection.execute(query.where(jobs.c.name == name, _is_ours())).scalar()
+        found = connection.execute(query.where(jobs.c.name == name, _is_its_job())).scalar()
         if found is None:
             raise NotFoundError(
                 f"There is no end-to-end run {name[:80]!r}.",
@@ -92,7 +92,7 @@ def remove_forgotten(engine: Engine, objects: Objects, by: Actor) -> None:
     old = utc_now() - _FORGOTTEN
     with engine.connect() as connection:
         query = select(jobs.c.name).join(releases, releases.c.id == jobs.c.release_id)
-        names = connection.scalars(query.where(_is_ours(), jobs.c.created_at < old)).all()
+        names = connection.scalars(query.where(_is_its_job(), jobs.c.created_at < old)).all()
         without_job = ~exists().where(jobs.c.release_id == releases.c.id)
         query = select(releases.c.id).where(_is_ours(), releases.c.proposed_at < old, without_job)
         unused = connection.scalars(query).all()
@@ -107,6 +107,15 @@ def remove_forgotten(engine: Engine, objects: Objects, by: Actor) -> None:
 
 def _is_ours() -> ColumnElement[bool]:
     return releases.c.proposed_by == _MAKER
+
+
+def _is_its_job() -> ColumnElement[bool]:
+    """Return the condition that a job is the one that was made with its release.
+
+    An operator sees such a release, and may make another job of it, with the name of somebody's
+    collection: that collection is none of its products.
+    """
+    return and_(_is_ours(), jobs.c.name == releases.c.name, jobs.c.collection == releases.c.name)
 
 
 def _remove_products(connection: Connection, name: str) -> None:

@@ -11,9 +11,21 @@ from skerry.projects.tables import requests
 
 
 def ask_access(connection: Connection, project: str, person: str, role: Role, reason: str) -> None:
-    """Ask for a role; who has asked before asks anew."""
+    """Ask for a role; who was answered may ask anew.
+
+    Raises
+    ------
+    ConflictError
+        If nobody has answered yet: an owner grants what they have seen, and nothing else.
+    """
     values = {"role": role.value, "reason": reason, "status": "asked"}
     who = (requests.c.project == project, requests.c.person == person)
+    present = connection.execute(select(requests.c.status).where(*who)).scalar()
+    if present == "asked":
+        raise ConflictError(
+            f"You have asked for access to the project {project} already.",
+            remedy="Wait until one of its owners answers.",
+        )
     changed = connection.execute(update(requests).where(*who).values(values))
     if not changed.rowcount:
         connection.execute(insert(requests).values(project=project, person=person, **values))

@@ -3,10 +3,10 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime
 
 from skerry.core.scopes import Scope
 from skerry.models.audit import AuditPage
+from skerry.models.values import Instant
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, require
 from skerry.services.stores import Stores
@@ -24,7 +24,7 @@ def create_audit_router(stores: Stores) -> APIRouter:
         _who: Auditor,
         who: str | None = None,
         what: str | None = None,
-        since: AwareDatetime | None = None,
+        since: Instant | None = None,
         before: Annotated[int | None, Query(ge=1, lt=2**62)] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> AuditPage:

@@ -29,7 +29,9 @@ from skerry.models.budgets import (
     StartAnswer,
     StartOrder,
 )
+from skerry.models.projects import Role
 from skerry.production.spending import find_cluster_owner
+from skerry.projects.membership import list_belonging
 from skerry.services.access import speak_for
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, require
@@ -107,6 +109,12 @@ def _choose_holders(who: Identity) -> list[str] | None:
     return sorted(owner for owner in owners if not owner.startswith("service:"))
 
 
+def _find_projects(connection: Connection, person: str) -> set[str]:
+    """Return the platform's projects in which a person works: the gateway knows hub groups only."""
+    belonging = list_belonging(connection, person, utc_now().date())
+    return {name for name, found in belonging.items() if found.role is not Role.READER}
+
+
 def _list_each(connection: Connection) -> list[BudgetOfEach]:
     budgets = list_budgets(connection)
     return [
@@ -122,8 +130,9 @@ def _list_each(connection: Connection) -> list[BudgetOfEach]:
 def _read_start(connection: Connection, order: StartOrder) -> Start:
     account, token_hash = split_owner(order.account)
     if token_hash is None:
-        person, projects = check_owner(f"person:{account}"), list_projects(frozenset(order.groups))
-        payers = [f"project:{name}" for name in sorted(projects)]
+        person = check_owner(f"person:{account}")
+        groups = {*order.groups, *_find_projects(connection, person)}
+        payers = [f"project:{name}" for name in sorted(list_projects(frozenset(groups)))]
     else:
         owner = find_cluster_owner(connection, token_hash)
         if owner is None:

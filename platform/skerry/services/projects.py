@@ -40,6 +40,7 @@ from skerry.services.identity import Identity, require
 from skerry.services.stores import Stores
 
 Anybody = Annotated[Identity, Depends(require())]
+Decider = Annotated[Identity, Depends(require(Scope.PROJECTS_DECIDE, Scope.PROJECTS_MANAGE))]
 Keeper = Annotated[Identity, Depends(require(Scope.PROJECTS_MANAGE))]
 Hub = Annotated[Identity, Depends(require(Scope.PROJECTS_LOOK_UP))]
 Forget = Callable[[], None]
@@ -108,7 +109,7 @@ def _add_members(router: APIRouter, stores: Stores, hub: HubAccess, forget: Forg
     path = "/projects/{project}/members/{person}"
 
     @router.put(path)
-    def give_role(project: str, person: str, order: MemberOrder, who: Anybody) -> Project:
+    def give_role(project: str, person: str, order: MemberOrder, who: Decider) -> Project:
         """Give a person a role in a project; for its owners."""
         with stores.reader.connect() as connection:
             _check_owner(connection, who, project)  # before the hub is asked for names
@@ -121,7 +122,7 @@ def _add_members(router: APIRouter, stores: Stores, hub: HubAccess, forget: Forg
         return changed
 
     @router.delete(path, status_code=204)
-    def take_role(project: str, person: str, who: Anybody) -> Response:
+    def take_role(project: str, person: str, who: Decider) -> Response:
         """Take a person's role away; for owners of the project, and for oneself."""
         with stores.change(who) as connection:
             if check_person(person) != who.owner:
@@ -146,7 +147,7 @@ def _add_requests(router: APIRouter, stores: Stores, forget: Forget) -> None:
         return seen
 
     @router.post("/projects/{project}/requests/{person}")
-    def answer(project: str, person: str, order: AccessAnswer, who: Anybody) -> Project:
+    def answer(project: str, person: str, order: AccessAnswer, who: Decider) -> Project:
         """Grant or refuse a request; for owners of the project."""
         with stores.change(who) as connection:
             _check_owner(connection, who, project)

@@ -20,6 +20,9 @@ import skerry
 from skerry.core.oidc.sign_on_settings import SECRET_VARIABLE
 
 _CONFIGURATION = Path(__file__).with_name("hub_config.py")
+_SERVER = Path(__file__).parents[2] / "acceptance" / "own_server.py"
+"""What people run in the place of JupyterLab."""
+
 HOST = "eo.test"
 """The platform's name in these tests; people have subdomains of it."""
 
@@ -176,6 +179,7 @@ def serve_sign_on_hub(
         "SKERRY_HUB_SETTINGS": str(folder / "hub.json"),
         "SIGN_ON_SETTINGS": json.dumps(settings),
         "SIGN_ON_BASE": str(base),
+        "SIGN_ON_SERVER": str(_SERVER),
         "SKERRY_ALLOWED_HOSTS": HOST,
         "JUPYTERHUB_CRYPT_KEY": "0f" * 32,
         SECRET_VARIABLE: secret,

@@ -115,7 +115,7 @@ def test_pages_and_notebooks_do_not_decide(service: str) -> None:
     # nobody works with withdrawn data in a notebook unawares
     for scope in (
         Scope.PRODUCTION_APPROVE, Scope.PRODUCTION_OPERATE, Scope.PLATFORM_ADMIN,
-        Scope.CATALOG_WITHDRAWN,
+        Scope.CATALOG_WITHDRAWN, Scope.PROJECTS_DECIDE,
     ):  # fmt: skip
         assert str(scope) not in notebook_scopes()
 

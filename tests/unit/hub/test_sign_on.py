@@ -278,6 +278,11 @@ def test_groups_are_read_from_where_the_settings_say(
     assert read_groups(claims, path) == groups
 
 
+def test_the_last_of_very_many_groups_counts_as_the_first() -> None:
+    many = [f"/experiments/{number}" for number in range(30_000)]
+    assert read_groups({"groups": [*many, "/eo"]}, "groups") == {*many, "/eo"}
+
+
 @pytest.mark.parametrize(
     ("public_url", "begin"),
     [("https://eo.example.org", "__Host-skerry"), ("http://127.0.0.1:8000", "skerry")],

@@ -96,9 +96,10 @@ def test_a_request_is_answered_once_and_may_be_asked_again(lakes: Connection) ->
     with pytest.raises(NotFoundError):
         answer_request(lakes, "lakes", BOB, grant=True, last_day=None)
     ask_access(lakes, "lakes", BOB, Role.READER, "I read")
-    ask_access(lakes, "lakes", BOB, Role.MEMBER, "I write")
+    with pytest.raises(ConflictError, match="already"):
+        ask_access(lakes, "lakes", BOB, Role.MEMBER, "I write")
     [asked] = list_requests(lakes, "lakes")
-    assert (asked.person, asked.role, asked.reason) == (BOB, Role.MEMBER, "I write")
+    assert (asked.person, asked.role, asked.reason) == (BOB, Role.READER, "I read")
     answer_request(lakes, "lakes", BOB, grant=False, last_day=None)
     assert (find_role(lakes, BOB), list_requests(lakes, "lakes")) == (None, [])
     with pytest.raises(ConflictError, match="refused already"):

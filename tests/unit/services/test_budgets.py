@@ -9,6 +9,7 @@ from tests.unit.services.test_owners_of_work import approve, ask, begin, make_jo
 
 from skerry.core.gateway import name_attempt
 from skerry.core.scopes import ADMIN, OPERATOR, REVIEWER, SCIENTIST, Scope
+from skerry.services import projects
 
 GROUPS = {"ann": frozenset({"lakes", "role:scientist"}), "zoe": frozenset({"lakes"})}
 HOLDERS = ("person:ann", "person:bob", "project:lakes")
@@ -116,6 +117,38 @@ def test_a_cluster_of_a_run_is_charged_to_the_owner_of_the_run(
     assert (made["person"], made["project"]) == ("", "project:lakes")
     stranger = order(id="c2", kind="cluster", name="c2", account=name_attempt("x", "no"))
     ask(people["hub"], "POST", "budgets/reservations", 422, json=stranger)
+
+
+def test_a_cluster_is_charged_to_a_project_of_the_platform_as_a_server_is(
+    monkeypatch: pytest.MonkeyPatch, people: People
+) -> None:
+    """The gateway knows the hub's groups alone."""
+    monkeypatch.setattr(projects, "knows_group", lambda _hub, _name: False)
+    made = {"name": "ponds", "title": "Ponds", "owner": "person:ann"}
+    ask(people["olga"], "POST", "projects", 201, json=made)
+    member = {"role": "reader"}
+    ask(people["ann"], "PUT", "projects/ponds/members/person:bob", 200, json=member)
+    ask(people["olga"], "PUT", "budgets/project:ponds", 200, json={"core_hours": 10})
+    cluster = order(id="c1", kind="cluster", name="c1", groups=[])
+    made = ask(people["hub"], "POST", "budgets/reservations", 201, json=cluster)
+    assert made["project"] == "project:ponds"
+    cluster = order(id="c2", kind="cluster", name="c2", groups=[])
+    refused = ask(people["hub"], "POST", "budgets/reservations", 201, json=cluster)
+    assert refused["project"] == "project:ponds", "an hour is left of it"
+    cluster = order(id="c3", kind="cluster", name="c3", groups=[])
+    refused = ask(people["hub"], "POST", "budgets/reservations", 409, json=cluster)
+    assert "The budget of project:ponds" in refused["detail"]
+    cluster = order(id="c4", kind="cluster", name="c4", groups=[], account="bob")
+    made = ask(people["hub"], "POST", "budgets/reservations", 201, json=cluster)
+    assert made["project"] == "", "readers do not work there"
+
+
+def test_a_person_may_be_called_as_their_e_mail_is(people: People) -> None:
+    set_all(people)
+    for kind in ("server", "cluster"):
+        asked = order(id=kind, kind=kind, name=kind, account="ann@example.org")
+        made = ask(people["hub"], "POST", "budgets/reservations", 201, json=asked)
+        assert made["person"] == "person:ann@example.org"
 
 
 def test_a_run_beyond_the_budget_is_refused_and_a_person_s_run_does_not_cost_others(

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select, update
 from tests.served_api import ServedApi, serve_api, serve_people
+from tests.stac_documents import make_collection
 
 from skerry.core.scopes import OPERATOR, REVIEWER, SCIENTIST
 from skerry.core.time import format_time, utc_now
@@ -65,6 +66,8 @@ def test_maintenance_that_is_over_is_told_no_more(team: Any) -> None:
     [
         {"ends": PLANNED["begins"]}, {"text": "  "}, {"text": "x" * 501}, {"begins": "tomorrow"},
         {"begins": "2026-12-01T20:00:00"}, {"more": 1},
+        # a page could show neither of them in every time zone
+        {"begins": "0001-01-01T00:00:00+14:00"}, {"ends": "9999-12-31T23:59:59-14:00"},
     ],
 )  # fmt: skip
 def test_maintenance_that_cannot_be_is_refused(team: Any, change: dict[str, Any]) -> None:
@@ -121,6 +124,31 @@ def test_it_removes_nothing_but_its_own(api: ServedApi, team: Any) -> None:
     answer = team["op"].post(end, json={"succeeded": True, "seconds": 1})
     assert answer.status_code == 404
     assert count_rows(api, jobs) == 1
+
+
+def test_a_job_of_its_release_names_no_collection_that_is_removed(
+    api: ServedApi, team: Any
+) -> None:
+    """An operator sees the release, and may make a job with the name of another's collection."""
+    scenes = make_collection("scenes")
+    team["sci"].put("stac/collections/scenes", json=scenes).raise_for_status()
+    started = team["op"].post("platform/end-to-end").json()
+    team["op"].post(f"production/runs/{started['run']}/cancel").raise_for_status()
+    [release] = team["op"].get("production/releases").json()["releases"]
+    order = {"name": "scenes", "release": release["id"], "collection": "others"}
+    team["op"].post("production/jobs", json=order).raise_for_status()
+    own = f"production/jobs/{started['name']}"
+    team["op"].delete(own, params={"history": True}).raise_for_status()
+    failed = {"succeeded": False, "seconds": 1}
+    answer = team["op"].post("platform/end-to-end/scenes/end", json=failed)
+    assert answer.status_code == 404
+    engine = open_database(database_url(api.data.database))
+    with engine.begin() as connection:  # nor when it is taken for what an old one left
+        connection.execute(update(jobs).values(created_at=utc_now() - timedelta(hours=2)))
+    engine.dispose()
+    team["op"].post("platform/end-to-end").raise_for_status()
+    team["sci"].get("stac/collections/scenes").raise_for_status()
+    team["op"].get("production/jobs/scenes").raise_for_status()
 
 
 def test_what_a_forgotten_one_left_goes_with_the_next(api: ServedApi, team: Any) -> None:

@@ -11,6 +11,7 @@ from tests.unit.services.test_owners_of_work import ask
 
 from skerry.core.scopes import OPERATOR, SCIENTIST, Scope
 from skerry.core.time import utc_now
+from skerry.hub.roles import notebook_scopes
 from skerry.services import projects
 
 TODAY = utc_now().date()
@@ -78,6 +79,34 @@ def test_only_owners_decide_about_members(people: People) -> None:
     ask(people["stranger"], "DELETE", "projects/lakes/members/person:stranger", 204)
     assert find_role(people, "stranger") is None
     ask(people["owner"], "DELETE", "projects/lakes/members/person:owner", 409)
+
+
+def test_a_token_without_the_scope_decides_nothing(api: ServedApi, people: People) -> None:
+    """Such as that of a notebook, or of a page of maps: its holder is an owner all the same."""
+    path = "projects/lakes"
+    ask(people["stranger"], "POST", f"{path}/requests", 202, json={"reason": "x"})
+    for scopes in (set(), {Scope.CATALOG_READ}, set(notebook_scopes())):
+        api.book.tokens["weak"] = ("owner", frozenset(scopes))
+        with api.client("weak") as weak:
+            assert weak.get(path).json()["role"] == "owner"
+            give(weak, "stranger", "owner", 403)
+            ask(weak, "POST", f"{path}/requests/person:stranger", 403, json={"grant": True})
+            ask(weak, "DELETE", f"{path}/members/person:member", 403)
+            ask(weak, "DELETE", f"{path}/members/person:owner", 403)
+    assert find_role(people, "member") == "member"
+    assert find_role(people, "stranger") is None
+
+
+def test_an_owner_grants_what_they_have_seen(people: People) -> None:
+    path = "projects/lakes/requests"
+    asked = {"reason": "only to look", "role": "reader"}
+    ask(people["stranger"], "POST", path, 202, json=asked)
+    more = {"reason": "only to look", "role": "member"}
+    refused = ask(people["stranger"], "POST", path, 409, json=more)
+    assert "already" in refused["detail"]
+    ask(people["owner"], "POST", f"{path}/person:stranger", 200, json={"grant": True})
+    assert find_role(people, "stranger") == "reader"
+    ask(people["stranger"], "POST", path, 202, json=more)
 
 
 def test_a_hidden_project_is_not_there_for_strangers(people: People) -> None:

@@ -7,6 +7,7 @@ of it would be a way around.
 import json
 import logging
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 
@@ -69,7 +70,9 @@ class BudgetDesk:
         SkerryError
             If nobody answers.
         """
-        found = json.loads(await self._ask("GET", f"{_MEMBERSHIPS}/person:{person}"))
+        found = json.loads(
+            await self._ask("GET", f"{_MEMBERSHIPS}/person:{quote(person, safe='')}")
+        )
         return frozenset(found["works_in"]), frozenset(found["reads"])
 
     async def _ask(self, method: str, path: str, **content: Any) -> bytes:

@@ -28,6 +28,12 @@ from skerry.hub.sign_on.membership import (
     read_groups,
 )
 from skerry.hub.sign_on.names import AccountNames, Person, suggest_names
+from skerry.hub.sign_on.servers import LivingServers
+
+
+class NotAdmittedError(ForbiddenError):
+    """The provider names no group of a person that has access to the platform."""
+
 
 _RESERVED = frozenset({DEFAULT_PROJECT, PROJECTS_GROUP})
 _Membership = bool | dict[str, Any]
@@ -47,6 +53,8 @@ class ProviderAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._renewing: dict[str, asyncio.Future[_Membership]] = {}
+        self._renewed_at: dict[str, float] = {}
+        self._servers: LivingServers | None = None
 
     @cached_property
     def names(self) -> AccountNames:
@@ -63,6 +71,14 @@ class ProviderAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
         """Where the provider sends a browser after the end of its session."""
         parts = urlsplit(self.oauth_callback_url)
         return f"{parts.scheme}://{parts.netloc}{parts.path.removesuffix('oauth_callback')}login"
+
+    def get_handlers(self, app: Any) -> list[Any]:
+        """Return the addresses of sign-on; the hub asks for them once, when it starts."""
+        if not self.one_person:
+            self._servers = LivingServers(app)
+            self._servers.follow(self._renew_if_due, self.sign_on.renew_after_s)
+        handlers: list[Any] = super().get_handlers(app)
+        return handlers
 
     async def prepare(self) -> ProviderDocument:
         """Find out where the provider's addresses are, for the redirect to it.
@@ -116,17 +132,28 @@ class ProviderAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
         """
         if is_account_of_project(user):
             return True
+        renewed = await self._share_renewal(user)
+        if not renewed:
+            return self.one_person and bool(getattr(handler, "_token_authenticated", False))
+        return dict(renewed) if isinstance(renewed, dict) else renewed
+
+    async def _share_renewal(self, user: Any) -> _Membership:
         task = self._renewing.get(user.name)
         if task is None:
             task = asyncio.ensure_future(self._renew(user))
             self._renewing[user.name] = task
             task.add_done_callback(lambda _: self._renewing.pop(user.name, None))
-        renewed = await asyncio.shield(task)
-        if not renewed:
-            return self.one_person and bool(getattr(handler, "_token_authenticated", False))
-        return dict(renewed) if isinstance(renewed, dict) else renewed
+        return await asyncio.shield(task)
+
+    async def _renew_if_due(self, user: Any) -> None:
+        """Ask for the membership of a person for whom no request has asked lately."""
+        asked = self._renewed_at.get(user.name)
+        due = asked is None or time.monotonic() - asked >= self.sign_on.renew_after_s
+        if due and not is_account_of_project(user):
+            await self._share_renewal(user)
 
     async def _renew(self, user: Any) -> _Membership:
+        self._renewed_at[user.name] = time.monotonic()
         state = await user.get_auth_state() or {}
         if not state and self.one_person:
             return False
@@ -142,6 +169,8 @@ class ProviderAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
             self.log.warning("The membership of %s is not renewed: %s", user.name, error.what)
             return True
         except SkerryError as error:
+            if isinstance(error, NotAdmittedError) and self._servers is not None:
+                self._servers.end(user)
             return self._expel(user, error.what)
         model = _describe(user.name, person, tokens, groups)
         apply_groups(user, groups)
@@ -161,7 +190,7 @@ class ProviderAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
         Raises
         ------
         ForbiddenError
-            If the person may not get in.
+            If the person may not get in: `NotAdmittedError` if it is for their groups.
         """
         if self.one_person and person.subject not in self.sign_on.accounts:
             raise ForbiddenError(
@@ -172,14 +201,14 @@ class ProviderAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
             )
         groups = read_groups(facts, self.sign_on.groups_claim)
         if groups is None:
-            raise ForbiddenError(
+            raise NotAdmittedError(
                 f"The provider names no groups of this person: its userinfo has no claim "
                 f"{self.sign_on.groups_claim!r}.",
                 remedy="The administrator of the provider adds this person to a group, or the "
                 "claim to the userinfo for this client.",
             )
         if not self.sign_on.find_rules(groups):
-            raise ForbiddenError(
+            raise NotAdmittedError(
                 "None of this person's groups at the provider has access to this platform.",
                 remedy="Ask the administrator of the platform which group you need.",
             )

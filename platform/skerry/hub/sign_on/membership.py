@@ -6,11 +6,11 @@ from typing import Any
 
 from skerry.core.scopes import PROJECTS_GROUP
 
-_MOST_GROUPS = 10_000
-
 
 def read_groups(claims: Mapping[str, Any], path: str) -> frozenset[str] | None:
     """Return the groups that claims name, None if they name none at all.
+
+    All of them count: the answer of a provider, which has a size, limits how many there can be.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def read_groups(claims: Mapping[str, Any], path: str) -> frozenset[str] | None:
         found = [found]
     if not isinstance(found, list):
         return None
-    return frozenset(group for group in found[:_MOST_GROUPS] if isinstance(group, str))
+    return frozenset(group for group in found if isinstance(group, str))
 
 
 def is_account_of_project(user: Any) -> bool:
