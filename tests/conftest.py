@@ -28,6 +28,7 @@ from tests.kubernetes.tools import programs as kubernetes_programs
 from tests.minio_server import S3Server, serve_s3
 from tests.platform_process import RunningPlatform, start_platform
 from tests.postgresql_server import PostgresqlServer, find_programs, serve_postgresql
+from tests.sharing import ByPlatform, sort_shared
 from tests.tools import keycloak
 
 ROOT = Path(__file__).parents[1]
@@ -130,7 +131,7 @@ ORDER = (
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run fast tests first, and the whole road last; leave out what this run is not for.
 
-    Where processes share the tests, what may take longest is first, so that none waits at the end.
+    Where processes share the tests, `sort_shared` has another order.
     """
     left_out = _name_left_out(config)
     if not REAL_DATA:
@@ -150,10 +151,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     }
     items.sort(key=lambda item: order[item.path])
     if hasattr(config, "workerinput"):
-        limits: dict[Path, float] = {}
-        for item in items:
-            limits[item.path] = max(limits.get(item.path, 0), _read_limit(item))
-        items.sort(key=lambda item: (-limits[item.path], -order[item.path]))
+        sort_shared(items, order)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByPlatform | None:
+    """Give the modules on one platform to one process."""
+    return ByPlatform(config, log) if config.getoption("dist") == "loadscope" else None
 
 
 def _names_by_hand(config: pytest.Config) -> bool:
@@ -188,11 +192,6 @@ def _leave_out_parameters(items: list[pytest.Item], *, is_quick: bool) -> list[s
         left_out |= {item.nodeid for index, item in enumerate(same) if index not in kept}
     items[:] = [item for item in items if item.nodeid not in left_out]
     return sorted(left_out)
-
-
-def _read_limit(item: pytest.Item) -> float:
-    mark = item.get_closest_marker("timeout")
-    return float(mark.args[0]) if mark else 0
 
 
 class Completeness:
