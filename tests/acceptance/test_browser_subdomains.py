@@ -165,11 +165,7 @@ def _serve_hub(
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
-    try:
-        process.wait(30)
-    except subprocess.TimeoutExpired:  # all is ended by then, its log says "done"
-        process.kill()
-        process.wait()
+    process.wait(30)
 
 
 def _start(site: Site) -> None:

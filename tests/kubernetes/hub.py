@@ -33,6 +33,8 @@ PASSWORD = "a long password of everybody"
 _DESK = "token-of-the-desk-that-makes-tokens"
 _RIGHTS = Path(__file__).parents[2] / "helm" / "skerry" / "templates" / "hub-rights.yaml"
 _CONFIGURATION = Path(__file__).with_name("hub_config.py")
+_IN_BACKGROUND = ("sh", "-c", 'trap "" INT; exec "$0" "$@"')
+"""A shell starts programs so in the background: they ignore SIGINT, as do their own programs."""
 _NOW = "2026-01-01T00:00:00Z"
 
 
@@ -53,7 +55,7 @@ class ClusterHub:
         """Start the hub, and wait until it and its proxy answer."""
         with self.log.open("ab") as output:
             process = self._process = subprocess.Popen(
-                [sys.executable, "-m", "jupyterhub", "-f", str(_CONFIGURATION)],
+                [*_IN_BACKGROUND, sys.executable, "-m", "jupyterhub", "-f", str(_CONFIGURATION)],
                 env=clean_environment() | self.variables, cwd=self.log.parent, stdout=output,
                 stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
@@ -69,7 +71,7 @@ class ClusterHub:
         """End the hub; servers and proxy stay."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(30)
+            self._process.wait(20)  # a pod has 30 s
 
     @property
     def host(self) -> str:

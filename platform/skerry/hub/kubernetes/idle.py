@@ -1,5 +1,6 @@
 """Servers that nobody uses end: jupyterhub-idle-culler as a service that the hub starts."""
 
+import signal
 import sys
 from typing import Any
 
@@ -13,6 +14,10 @@ _SCOPES = ["list:users", "read:users:activity", "read:servers", "delete:servers"
 def set_idle_culling(config: Any, settings: ClusterHubSettings) -> None:
     """Start the culler with the hub, and give it the scopes that it needs."""
     config.JupyterHub.services.append({"name": NAME, "command": _command(settings.idle)})
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # So a shell starts programs in the background, and they their own. The hub ends its culler
+        # by SIGINT and waits for 30 s, which is all the time that Kubernetes gives it to end.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.JupyterHub.load_roles.append(
         {
             "name": "skerry-idle-culler",
