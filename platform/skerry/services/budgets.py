@@ -129,7 +129,9 @@ def _list_each(connection: Connection) -> list[BudgetOfEach]:
 
 def _read_start(connection: Connection, order: StartOrder) -> Start:
     account, token_hash = split_owner(order.account)
-    if token_hash is None:
+    if account.startswith("service:"):  # another program, such as the doctor
+        person, payers = "", []
+    elif token_hash is None:
         person = check_owner(f"person:{account}")
         groups = {*order.groups, *_find_projects(connection, person)}
         payers = [f"project:{name}" for name in sorted(list_projects(frozenset(groups)))]

@@ -96,6 +96,16 @@ def test_a_start_is_refused_in_words_and_its_end_gives_back(people: People) -> N
     ask(people["hub"], "POST", "budgets/reservations", 201, json=again)
 
 
+def test_another_program_s_cluster_is_at_nobody_s_cost(people: People) -> None:
+    """The doctor starts a cluster in its run end to end: it is of no person and of no project."""
+    set_all(people, 0)
+    ask(people["olga"], "PUT", "budgets/person:*", 200, json={"core_hours": 0})
+    asked = order(id="c1", kind="cluster", name="c1", account="service:doctor", groups=[])
+    made = ask(people["hub"], "POST", "budgets/reservations", 201, json=asked)
+    assert (made["person"], made["project"]) == ("", "")
+    ask(people["hub"], "POST", "budgets/reservations", 422, json=asked | {"account": "not a name"})
+
+
 def test_where_nobody_has_a_budget_nothing_is_counted(people: People) -> None:
     made = ask(people["hub"], "POST", "budgets/reservations", 201, json=order())
     assert made == {"counted": False, "person": "", "project": "", "until": None}
