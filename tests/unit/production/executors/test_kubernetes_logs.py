@@ -84,21 +84,26 @@ def test_a_log_goes_on_where_its_node_has_begun_a_new_file(tmp_path: Path) -> No
     ("kept", "earlier", "printed", "log", "of_it"),
     [
         (b"", None, b"", b"", 0),
+        (b"", None, None, b"", 0),
         (b"", None, b"one\n", b"one\n", 0),
         (b"one\n", 0, b"one\ntwo\n", b"one\ntwo\n", 0),
         (b"one\ntwo\n", 0, b"one\n", b"one\ntwo\n", 0),
-        (b"one\ntwo\n", 0, b"", b"one\ntwo\n", 0),
+        (b"one\ntwo\n", 0, None, b"one\ntwo\n", 0),
+        (b"old\n", 4, b"", b"old\n", 4),
         (b"one\n", 0, b"unable to retrieve container logs for containerd://a", b"one\n", 0),
         (b"old\none\n", 4, b"one\ntwo\n", b"old\none\ntwo\n", 4),
         (b"old\none\n", None, b"one\ntwo\n", b"old\none\n", None),
+        (b"one\ntwo\n", 0, b"", b"one\ntwo\n", None),
     ],
 )
 def test_joining(
-    kept: bytes, earlier: int | None, printed: bytes, log: bytes, of_it: int | None
+    kept: bytes, earlier: int | None, printed: bytes | None, log: bytes, of_it: int | None
 ) -> None:
     joined, found = join(kept, earlier, printed)
     if of_it is None:  # nothing that is known follows: the new file is added
+        assert printed is not None
         assert joined.startswith(log)
+        assert b"into a new file" in joined
         assert joined.endswith(printed)
         assert joined[found:] == printed
     else:

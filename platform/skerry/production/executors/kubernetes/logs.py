@@ -100,7 +100,7 @@ class Logs:
         earlier = before.earlier if before is not None else None
         try:
             kept = folder.read(RunFile.LOG) or b""
-            content, joined = join(kept, earlier, printed or b"")
+            content, joined = join(kept, earlier, printed)
             if end:
                 _LOG.warning("Attempt %s of the run %s: %s", name.epoch, name.run, end)
                 content += stamp(end)
@@ -123,7 +123,7 @@ class Logs:
                 self._kept[name] = kept
 
 
-def join(kept: bytes, earlier: int | None, printed: bytes) -> tuple[bytes, int]:
+def join(kept: bytes, earlier: int | None, printed: bytes | None) -> tuple[bytes, int]:
     """Return a log as far as it is known, and how many bytes of it are from earlier files.
 
     A node puts a long log into a new file, and Kubernetes shows the newest file alone.
@@ -136,10 +136,15 @@ def join(kept: bytes, earlier: int | None, printed: bytes) -> tuple[bytes, int]:
         How many bytes of that are from files before the newest that was seen; None if another
         worker has kept it.
     printed
-        The newest file; empty if nobody can tell.
+        The newest file; None if nobody can tell. It is empty for a moment, and stays so where the
+        attempt has nothing more to say: the end of the file before may be missing then.
     """
-    if not printed or printed.startswith(_EXCUSE):
+    if printed is None or printed.startswith(_EXCUSE):
         return kept, earlier or 0
+    if not printed:
+        if len(kept) > (earlier or 0):
+            kept += stamp(_GAP)
+        return kept, len(kept)
     if earlier is None:
         earlier = 0 if _agree(kept, printed) else max(kept.rfind(printed[:_HEAD]), 0)
     known = kept[earlier:]
