@@ -32,6 +32,8 @@ def test_status_page_and_doctor_know_every_part(chart: Chart, values: str) -> No
     told = seen | {"notices": notices}
     assert read_parts(objects, "Deployment", "skerry-status") == told
     assert read_parts(objects, "Pod", "skerry-doctor") == seen
+    reached = {name: seen[name] for name in ("hub", "gateway")}
+    assert read_parts(objects, "StatefulSet", "skerry-worker") == reached
 
 
 def test_without_a_gateway_nobody_asks_for_it(chart: Chart) -> None:

@@ -76,6 +76,11 @@ http://traefik-dask-gateway.{{ .Release.Namespace }}.svc
 {{- toJson $parts -}}
 {{- end -}}
 
+{{- /* Those of them that a worker reaches, for whoever calls the doctor there. */ -}}
+{{- define "skerry.partsOfWorker" -}}
+{{- toJson (pick (fromJson (include "skerry.partsAt" .)) "hub" "gateway") -}}
+{{- end -}}
+
 {{- /* The Secret with the address of the database, and its key, as "name key". */ -}}
 {{- define "skerry.databaseSecret" -}}
 {{- if .Values.database.inCluster.enabled }}skerry-database url{{ else }}{{ .Values.database.secret.name }} {{ .Values.database.secret.key }}{{ end -}}
