@@ -8,7 +8,7 @@ import sys
 import time
 
 from tests.cluster.node import find_obstacle, run_node
-from tests.cluster.preparation import prepare
+from tests.cluster.preparation import copy_whole_chart, prepare
 from tests.kubernetes.tools.programs import KUBECTL
 
 
@@ -22,7 +22,9 @@ def main() -> int:
     try:
         with run_node() as node:
             print(f"export KUBECONFIG={node.config}  # {KUBECTL.locate()}", flush=True)
-            installation = prepare(node)
+            folder = node.folder / "chart"
+            folder.mkdir()
+            installation = prepare(node, copy_whole_chart(folder))
             print(f"Images are there after {time.monotonic() - began:.0f} s", flush=True)
             print(installation.install(), flush=True)
             print(f"Installed after {time.monotonic() - began:.0f} s", flush=True)

@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.cluster.installation import Installation
+from tests.cluster.manual import README, Manual, open_manual, read_block
 from tests.cluster.node import RealNode, run_node
 from tests.cluster.person import Person, log_in
 from tests.cluster.preparation import copy_whole_chart, prepare
+from tests.cluster.team_image import TeamImage, bring_team_image
+from tests.cluster.work import Work
 from tests.platform_process import free_port
 
 CONFIG = os.environ.get("KUBECONFIG", "")
@@ -39,6 +42,13 @@ def node() -> Iterator[RealNode]:
 
 
 @pytest.fixture(scope="session")
+def manual(node: RealNode) -> Iterator[Manual]:
+    """Return a shell for commands of the documentation."""
+    with open_manual(node.folder / "manual", node.config) as manual:
+        yield manual
+
+
+@pytest.fixture(scope="session")
 def platform(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
@@ -49,9 +59,14 @@ def platform(
         values["publicUrl"] = f"http://localhost:{port}"
         chart = copy_whole_chart(tmp_path_factory.mktemp("chart"))
         installation = Installation(Path(CONFIG), chart, values, port)
+        print(installation.install())
     else:
-        installation = prepare(request.getfixturevalue("node"))
-    print(installation.install())
+        manual = request.getfixturevalue("manual")
+        installation = prepare(request.getfixturevalue("node"), manual.chart)
+        manual.write_values(installation.values)
+        for command in read_block(README, "helm repo add")[:2]:
+            print(manual.carry_out(command))
+        installation.wait_until_ready()
     with installation.opened():
         yield installation
     installation.uninstall()
@@ -66,3 +81,22 @@ def owner(platform: Installation) -> Iterator[Person]:
     yield person
     person.stop_server()
     person.browser.close()
+
+
+@pytest.fixture(scope="session")
+def work(platform: Installation, owner: Person) -> Work:
+    """Return the owner's job, of which tests start runs."""
+    return Work(platform, owner)
+
+
+@pytest.fixture(scope="session")
+def team_image(node: RealNode) -> TeamImage:
+    """Return an image with a team's own package."""
+    return bring_team_image(node.containerd, node.folder)
+
+
+@pytest.fixture(scope="session")
+def team_environment(owner: Person, team_image: TeamImage) -> str:
+    """Return the digest of that image's environment, as a proposal shows it."""
+    proposal = owner.ask("POST", "/production/releases", json=team_image.propose("lakes"))
+    return str(proposal["environment_digest"])

@@ -30,12 +30,17 @@ set -eu
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     printf %s "$POSTGRES_PASSWORD" >/tmp/password
     PROGRAMS/initdb --pgdata="$PGDATA" --username="$POSTGRES_USER" --pwfile=/tmp/password \\
-        --encoding=UTF8 --locale=C.UTF-8 --auth=scram-sha-256
+        --encoding=UTF8 --locale=C.UTF-8 --auth-local=trust --auth-host=scram-sha-256
     rm /tmp/password
     echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
     echo "CREATE DATABASE $POSTGRES_DB" | PROGRAMS/postgres --single -D "$PGDATA" postgres
 fi
 exec PROGRAMS/postgres -D "$PGDATA" -c listen_addresses='*' -c unix_socket_directories=/tmp
+"""
+_PSQL = """\
+#!/bin/sh
+export PGHOST=/tmp
+exec PROGRAMS/psql "$@"
 """
 
 
@@ -61,9 +66,10 @@ def build_traefik(archive: Path) -> None:
 def build_minio(archive: Path) -> None:
     """Make an image of MinIO as it was built for tests."""
     program = str(locate_program())
-    files = {program: "/bin/minio", **_name_libraries([program])}
-    with _image(MINIO, archive, files, ["/bin/minio"]):
-        pass
+    files = {**_BUSYBOX, program: "/bin/minio", **_name_libraries([program])}
+    with _image(MINIO, archive, files, ["/bin/minio"]) as root:
+        for name in ("sh", "rm"):  # whoever operates it empties a bucket so
+            (root / "bin" / name).symlink_to("busybox")
 
 
 def build_postgresql(archive: Path) -> None:
@@ -95,6 +101,9 @@ def build_postgresql(archive: Path) -> None:
     with _image(POSTGRESQL, archive, files, entry, "SIGINT") as root:
         (root / "start.sh").write_text(_START_POSTGRESQL.replace("PROGRAMS", str(programs)))
         (root / "bin" / "sh").symlink_to("busybox")  # initdb starts programs by a shell
+        # as in images of its makers: psql inside needs neither a path nor a password
+        (root / "bin" / "psql").write_text(_PSQL.replace("PROGRAMS", str(programs)))
+        (root / "bin" / "psql").chmod(0o755)
         (root / "etc").mkdir(exist_ok=True)
         line = f"postgres:x:{POSTGRESQL_USER}:{POSTGRESQL_USER}::/tmp:/bin/sh\n"
         (root / "etc" / "passwd").write_text(line)

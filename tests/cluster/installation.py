@@ -67,14 +67,12 @@ class Installation:
         assert done.returncode == 0, f"{done.stderr}\n{self.explain()}"
         return done.stdout
 
-    def undo(self, revision: int) -> None:
-        """Bring an earlier revision back, and wait until all is ready."""
-        words = (
-            "rollback", RELEASE, str(revision), "--namespace", NAMESPACE,
-            "--wait", "--timeout", f"{_LIMIT_S}s",
-        )  # fmt: skip
-        done = self.chart.call(*words, config=self.config)
-        assert done.returncode == 0, f"{done.stderr}\n{self.explain()}"
+    def wait_until_ready(self) -> None:
+        """Wait until each part is ready in the form in which it was installed last."""
+        listed = self.kubectl("get", "deployments,statefulsets", "--output=name")
+        for part in listed.split():
+            said = self.kubectl("rollout", "status", part, f"--timeout={_LIMIT_S}s", check=False)
+            assert "success" in said or "complete" in said, f"{part}: {said}\n{self.explain()}"
 
     def uninstall(self) -> None:
         """Take it away; its volumes stay, as with every chart."""

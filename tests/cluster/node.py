@@ -62,6 +62,8 @@ class RealNode:
     server: ControlPlane
     containerd: Containerd
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict, repr=False)
+    log_limit: int = 200_000
+    """Bytes after which a container's log goes on in a new file: small, so that tests see it."""
 
     @property
     def folder(self) -> Path:
@@ -201,6 +203,7 @@ class RealNode:
             "clusterDomain": DOMAIN,
             "resolvConf": str(self.folder / "resolv.conf"),
             "podLogsDir": str(self.folder / "logs"),
+            "containerLogMaxSize": str(self.log_limit), "containerLogMonitorInterval": "3s",
             "maxPods": 100,
             # The disk is the machine's own, whose other files are no reason to end pods.
             "imageGCHighThresholdPercent": 100,

@@ -81,6 +81,10 @@ class Person:
         """End the person's server."""
         self.send("DELETE", f"/hub/api/users/{self.name}/server")
 
+    def has_servers(self) -> bool:
+        """Return whether a server of theirs is there, be it starting or ending."""
+        return bool(self.ask("GET", f"/hub/api/users/{self.name}").get("servers"))
+
     def run_code(self, source: str) -> str:
         """Execute a cell in a new kernel of the person's server; return what it prints.
 

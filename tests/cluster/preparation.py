@@ -27,8 +27,8 @@ _FOREIGN: dict[str, Callable[[Path], None]] = {
 }  # fmt: skip
 
 
-def prepare(node: RealNode) -> Installation:
-    """Bring all images and volumes to a node; return the chart, which is not installed yet."""
+def prepare(node: RealNode, chart: Chart) -> Installation:
+    """Bring all images and volumes to a node; return what to install, which is not done yet."""
     check_revisions()
     offer_volumes(node.server, node.folder)
     for name, build in _FOREIGN.items():
@@ -38,9 +38,7 @@ def prepare(node: RealNode) -> Installation:
         archive.unlink()
     digests = {name: import_image(node.containerd, node.folder, name) for name in NAMES}
     port = free_port()
-    folder = node.folder / "chart"
-    folder.mkdir()
-    return Installation(node.config, copy_whole_chart(folder), write_values(digests, port), port)
+    return Installation(node.config, chart, write_values(digests, port), port)
 
 
 def copy_whole_chart(folder: Path) -> Chart:

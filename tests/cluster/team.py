@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 from tests.cluster.front import DOMAIN, PROVIDER, TLS_SECRET, Front, lead_to_provider
 from tests.cluster.installation import NAMESPACE, Installation
 from tests.cluster.network import HOST, PODS
@@ -49,6 +50,11 @@ class Team:
         token = browser.make_token(name, note="road", expires_in=7200)
         return Person(url, name, browser.client, token, door, f"https://{name}.{DOMAIN}")
 
+    def ask_stranger(self, path: str) -> httpx.Response:
+        """Return what somebody without login gets at the public address."""
+        with self.front.door.client() as client:
+            return client.get(f"{self.front.url}{path}")
+
     def open_browser(self) -> Browser:
         """Return a browser that has been nowhere yet."""
         hub = SignOnHub(self.front.url, f"{self.front.url}/hub/api", Path())
@@ -56,8 +62,16 @@ class Team:
 
 
 @contextmanager
-def invite_team(node: RealNode, platform: Installation, front: Front) -> Iterator[Team]:
-    """Upgrade the release to many people; the provider ends with the block."""
+def invite_team(
+    node: RealNode, platform: Installation, front: Front, more: Mapping[str, Any]
+) -> Iterator[Team]:
+    """Upgrade the release to many people; the provider ends with the block.
+
+    Parameters
+    ----------
+    more
+        What else the operator changes in the values.
+    """
     addresses = (f"{front.url}/hub/oauth_callback", f"{front.url}/hub/login")
     issuer = f"https://{PROVIDER}"
     with serve_provider(*addresses, host=HOST, issuer=issuer) as provider:
@@ -66,7 +80,7 @@ def invite_team(node: RealNode, platform: Installation, front: Front) -> Iterato
             "metadata": {"name": "skerry-sign-on"},
             "stringData": {"client-secret": provider.secret},
         })  # fmt: skip
-        values = merge(platform.values, write_values(front, issuer))
+        values = merge(platform.values, write_values(front, issuer), more)
         print(platform.with_values(values).install())
         team = Team(platform.with_values(values), front, provider)
         wait_until(

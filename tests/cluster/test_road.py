@@ -1,9 +1,7 @@
 """The whole road on a real node: from the login page to a tile of a product, by the chart alone."""
 
 import io
-import json
 import math
-from typing import Any
 
 import httpx
 import numpy as np
@@ -12,112 +10,18 @@ from PIL import Image
 from tests.cluster.installation import ATTEMPTS, Installation
 from tests.cluster.node import RealNode
 from tests.cluster.person import Person
-from tests.integration.production.stage import approve_as_seen, history, make_notebook
+from tests.cluster.work import RUN_S, Work
+from tests.integration.production.stage import history
 from tests.platform_process import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
-_RUN_S = 300.0
-_GATE = "/tmp/gate"
 _IMPORT = "import skerry; print(skerry.__version__); print([item for item in skerry.search()])"
 _CLUSTER = """\
 import skerry
 with skerry.cluster(workers=1) as client:
     print(client.submit(sum, range(10)).result(timeout=200))
 """
-
-
-class Work:
-    """Runs of one job, whose notebook publishes a small product."""
-
-    def __init__(self, platform: Installation, person: Person) -> None:
-        self.platform = platform
-        self.person = person
-        notebook = {"name": "field", "notebook": make_notebook()}
-        self.release = person.ask("POST", "/production/releases", json=notebook)
-        path = f"/production/releases/{self.release['id']}/approve"
-        person.ask("POST", path, json=approve_as_seen(self.release))
-        order = {"name": "field", "release": self.release["id"], "policy": {"review": "none"}}
-        person.ask("POST", "/production/jobs", json=order)
-        self._minute = 0
-
-    def start(self, gate: str = "") -> str:
-        """Start a run with a data time of its own; return its id."""
-        self._minute += 1
-        parameters = {"minute": self._minute, "gate": gate}
-        run = self.person.ask(
-            "POST", "/production/jobs/field/runs", json={"parameters": parameters}
-        )
-        return str(run["id"])
-
-    def start_at_gate(self) -> tuple[str, str]:
-        """Start a run; return its id and its pod when its notebook waits at the gate."""
-        run = self.start(_GATE)
-        wait_until(lambda: self._is_at_gate(run), _RUN_S, "it waits", self.explain)
-        [pod] = self.wait_for_pods()
-        return run, pod
-
-    def wait_for_pods(self) -> list[str]:
-        """Wait until attempts are at work; return the names of their pods."""
-        wait_until(lambda: bool(self._list_working()), _RUN_S, "an attempt works", self.explain)
-        return self._list_working()
-
-    def _list_working(self) -> list[str]:
-        return [
-            pod["metadata"]["name"] for pod in self.platform.list_pods("--namespace", ATTEMPTS)
-            if pod["status"]["phase"] == "Running" and "deletionTimestamp" not in pod["metadata"]
-        ]  # fmt: skip
-
-    def _is_at_gate(self, run: str) -> bool:
-        seen = self.show(run)
-        assert seen["status"] != "failed", seen["detail"]
-        return "the gate is" in self.log(run)
-
-    def open_gate(self, pod: str) -> None:
-        """Let a notebook go on."""
-        self.platform.kubectl("--namespace", ATTEMPTS, "exec", pod, "--", "touch", _GATE)
-
-    def show(self, run: str) -> dict[str, Any]:
-        """Return a run."""
-        result: dict[str, Any] = self.person.ask("GET", f"/production/runs/{run}")
-        return result
-
-    def wait_until_answered(self) -> None:
-        """Wait until the platform answers again: its own pods have gone with their node."""
-        runs = "/production/runs?limit=1"
-        wait_until(
-            lambda: self.person.send("GET", runs).is_success, _RUN_S, "it answers", self.explain
-        )
-
-    def log(self, run: str) -> str:
-        """Return the log of its first attempt."""
-        return self.person.send("GET", f"/production/runs/{run}/log?epoch=1").text
-
-    def wait_for_end(self, run: str) -> dict[str, Any]:
-        """Wait until a run has ended well or badly; return it."""
-        wait_until(
-            lambda: self.show(run)["status"] in ("succeeded", "failed"), _RUN_S, "it ends",
-            lambda: f"{json.dumps(self.show(run), indent=1)}\n{self.log(run)}\n{self.explain()}",
-        )  # fmt: skip
-        return self.show(run)
-
-    def check_published_once(self, run: str) -> dict[str, Any]:
-        """Assert that exactly one item came of a run; return it."""
-        [product] = self.show(run)["outputs"]
-        found = self.person.ask("GET", "/stac/search?limit=1000")["features"]
-        [item] = [item for item in found if item["properties"].get("skerry:run") == run]
-        assert item["properties"]["skerry:digest"] == product["digest"]
-        return dict(item)
-
-    def explain(self) -> str:
-        """Return what the cluster says."""
-        words = ("--namespace", ATTEMPTS, "get", "events", "--sort-by=.lastTimestamp")
-        return f"{self.platform.kubectl(*words, check=False)}\n{self.platform.explain()}"
-
-
-@pytest.fixture(scope="module")
-def work(platform: Installation, owner: Person) -> Work:
-    return Work(platform, owner)
 
 
 def test_every_pod_is_ready(platform: Installation) -> None:
@@ -207,7 +111,7 @@ def test_a_node_that_is_lost_during_a_run(work: Work, node: RealNode) -> None:
     work.platform.open_door()
     work.wait_until_answered()
     wait_until(
-        lambda: len(work.show(run)["attempts"]) == 2, _RUN_S, "another attempt", work.explain
+        lambda: len(work.show(run)["attempts"]) == 2, RUN_S, "another attempt", work.explain
     )  # fmt: skip
     [again] = work.wait_for_pods()
     assert again != pod

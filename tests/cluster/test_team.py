@@ -2,16 +2,20 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.cluster.foreign_images import PAUSE
 from tests.cluster.front import DOMAIN, open_front
 from tests.cluster.installation import Installation
+from tests.cluster.laptop import Laptop
+from tests.cluster.manual import README, Manual, read_command
 from tests.cluster.network import HOST, METADATA
 from tests.cluster.node import RealNode
-from tests.cluster.person import Person
+from tests.cluster.person import Person, log_in
 from tests.cluster.team import OPERATIONS, Team, invite_team
+from tests.cluster.team_image import SHOWN, TeamImage
 from tests.integration.production.stage import make_notebook
 from tests.platform_process import wait_until
 
@@ -39,9 +43,12 @@ _HELLO = "import skerry, os; print(skerry.__version__, os.environ['JUPYTERHUB_US
 
 
 @pytest.fixture(scope="module")
-def team(node: RealNode, platform: Installation) -> Iterator[Team]:
-    """Return the platform after an upgrade to many people, which is undone after the tests."""
-    with invite_team(node, platform, open_front(node, platform)) as team:
+def team(
+    node: RealNode, platform: Installation, team_image: TeamImage, team_environment: str
+) -> Iterator[Team]:
+    """Return the platform after an upgrade to many people, which the last test undoes."""
+    more = team_image.register(team_environment)
+    with invite_team(node, platform, open_front(node, platform), more) as team:
         yield team
 
 
@@ -58,6 +65,16 @@ def bob(team: Team) -> Iterator[Person]:
     """Return a scientist with a server."""
     person = team.sign_on("sub-bob", "bob")
     person.start_server()
+    yield person
+    person.browser.close()
+
+
+@pytest.fixture(scope="module")
+def operator(team: Team, bob: Person) -> Iterator[Person]:
+    """Return Bob after the provider has made him a reviewer and an operator, too."""
+    bob.stop_server()
+    team.provider.change_person("sub-bob", groups=["/eo", "/eo/lakes", OPERATIONS])
+    person = team.sign_on("sub-bob", "bob")
     yield person
     person.browser.close()
 
@@ -150,40 +167,95 @@ def test_who_is_no_reviewer_approves_nothing(bob: Person, proposal: dict[str, An
 
 
 def test_another_person_approves_and_a_clock_starts_the_run(
-    team: Team, ann: Person, proposal: dict[str, Any]
+    team: Team, ann: Person, operator: Person, proposal: dict[str, Any]
 ) -> None:
-    groups = ["/eo", "/eo/lakes", OPERATIONS]
-    team.provider.change_person("sub-bob", groups=groups)  # he becomes a reviewer, and operator
-    other = team.sign_on("sub-bob", "bob")
-    other.ask("POST", _name_approval(proposal), json=_name_digests(proposal))
+    operator.ask("POST", _name_approval(proposal), json=_name_digests(proposal))
     order = {
         "name": "team-field", "release": proposal["id"], "policy": {"review": "none"},
         "trigger": {"kind": "clock", "cron": "* * * * *", "timezone": "UTC"},
     }  # fmt: skip
-    other.ask("POST", "/production/jobs", json=order)
-    listed = "/production/runs?job=team-field"
-    wait_until(
-        lambda: any(run["status"] == "succeeded" for run in ann.ask("GET", listed)["runs"]),
-        _TICK_S, "a run of the clock has succeeded",
-        lambda: f"{ann.ask('GET', listed)}\n{team.platform.explain()}",
-    )  # fmt: skip
-    first = ann.ask("GET", listed)["runs"][-1]
+    operator.ask("POST", "/production/jobs", json=order)
+    first = _wait_for_run(team, ann, "team-field")
     assert first["occurrence"].startswith("clock/")
     assert first["created_by"] == "clock"
-    other.ask("DELETE", "/production/jobs/team-field")
-    other.stop_server()
-    other.browser.close()
+    operator.ask("DELETE", "/production/jobs/team-field")
 
 
-def test_an_undo_brings_the_trial_back(team: Team, platform: Installation) -> None:
+def test_a_release_runs_in_a_team_s_own_image(
+    team: Team, ann: Person, operator: Person, team_image: TeamImage
+) -> None:
+    body = {**team_image.propose("team-lakes"), "owner": "project:lakes"}
+    proposal = ann.ask("POST", "/production/releases", json=body)
+    operator.ask("POST", _name_approval(proposal), json=_name_digests(proposal))
+    order = {"name": "team-lakes", "release": proposal["id"], "policy": {"review": "none"}}
+    operator.ask("POST", "/production/jobs", json=order)
+    operator.ask("POST", "/production/jobs/team-lakes/runs", json={"parameters": {}})
+    run = _wait_for_run(team, ann, "team-lakes")
+    assert SHOWN in ann.send("GET", f"/production/runs/{run['id']}/log?epoch=1").text
+
+
+def test_the_doctor_goes_end_to_end_from_outside(
+    team: Team, operator: Person, tmp_path: Path
+) -> None:
+    laptop = Laptop(tmp_path, team.front.door)
+    told = laptop.call("login", team.front.url, said=operator.token)
+    assert f"Logged in as bob at {team.front.url}" in told
+    told = laptop.call("doctor", "--platform", team.front.url, "--run", "--json")
+    print(told)
+    seen = json.loads(told)
+    steps = {"address", "sign-on", "status page", "login", "run", "search", "tile", "cluster"}
+    assert steps <= {entry["check"] for entry in seen}
+    assert [entry for entry in seen if entry["state"] == "broken"] == []
+
+
+def test_the_status_page_answers_while_the_hub_is_away(team: Team) -> None:
+    assert _tell_hub(team) != "away"
+    team.platform.kubectl("scale", "deployment/hub", "--replicas=0")
+    try:
+        wait_until(lambda: _tell_hub(team) == "away", 120, "it tells", team.platform.explain)
+        page = team.ask_stranger("/services/status/")
+        assert page.is_success
+        assert "Login and notebook servers" in page.text
+        assert team.ask_stranger("/hub/login").status_code == 503
+        assert team.ask_stranger("/services/api/stac").is_success
+    finally:
+        team.platform.kubectl("scale", "deployment/hub", "--replicas=1")
+    wait_until(lambda: _tell_hub(team) != "away", 180, "it is back", team.platform.explain)
+
+
+def _tell_hub(team: Team) -> str:
+    """Return what the status page says of the hub."""
+    told = team.ask_stranger("/services/status/status.json").json()
+    [state] = [part["state"] for part in told["parts"] if part["name"] == "hub"]
+    return str(state)
+
+
+def test_an_undo_brings_the_trial_back(team: Team, platform: Installation, manual: Manual) -> None:
     """The last of this file: what the upgrade changed is as it was before."""
     before = _find_hub(team.platform)
-    team.platform.undo(1)
+    manual.carry_out(read_command(README, "helm rollback "))
     wait_until(
         lambda: _find_hub(team.platform) not in (None, before), 300, "the hub started anew",
         team.platform.explain,
     )  # fmt: skip
+    platform.wait_until_ready()
     platform.open_door()  # what led there has ended with the proxy of before
+    log_in(platform.url, platform.owner, platform.read_secret("skerry-tokens", "password"))
+
+
+def _wait_for_run(team: Team, person: Person, job: str) -> dict[str, Any]:
+    """Wait until the first run of a job has succeeded; return it."""
+    listed = f"/production/runs?job={job}"
+
+    def list_ended() -> list[dict[str, Any]]:
+        runs = person.ask("GET", listed)["runs"]
+        return [run for run in runs if run["status"] == "succeeded"]
+
+    wait_until(
+        lambda: bool(list_ended()), _TICK_S, f"a run of {job} has succeeded",
+        lambda: f"{person.ask('GET', listed)}\n{team.platform.explain()}",
+    )  # fmt: skip
+    return list_ended()[-1]
 
 
 def _find_hub(platform: Installation) -> str | None:
