@@ -217,7 +217,7 @@ def test_the_status_page_answers_while_the_hub_is_away(team: Team) -> None:
         assert page.is_success
         assert "Login and notebook servers" in page.text
         assert team.ask_stranger("/hub/login").status_code == 503
-        assert team.ask_stranger("/services/api/stac").is_success
+        assert team.ask_stranger("/services/api/stac/").is_success
     finally:
         team.platform.kubectl("scale", "deployment/hub", "--replicas=1")
     wait_until(lambda: _tell_hub(team) != "away", 180, "it is back", team.platform.explain)

@@ -58,7 +58,7 @@ def test_a_platform_is_restored_from_the_backups_of_the_chart(
     assert "0 of them copied now" in again
     with empty_state(postgresql, s3) as elsewhere:  # database and bucket of before are gone
         told = carry_out(Cluster(tmp_path, **elsewhere), restore, volume)
-        assert "Restored backup" in told
+        assert re.search(r"^Restored backup \S+ into this platform", told, re.MULTILINE)
         assert start_and_ask(tmp_path / "again", layers, run, elsewhere) == before
         refused, _ = Cluster(tmp_path, **elsewhere).start(restore, backup=volume)
         assert refused.wait(_LIMIT_S) == 2

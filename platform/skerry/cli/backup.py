@@ -101,6 +101,7 @@ def restore(source: Path, data: Path, name: str | None, *, as_json: bool) -> Non
       skerry restore /mnt/backups/skerry --data ./again
       skerry up --data ./again
     """  # noqa: D301
+    from skerry.cli.doctor.inside import is_inside
     from skerry.production.backups import check_restorable, restore_backup
 
     folder = DataFolder(data)
@@ -112,7 +113,10 @@ def restore(source: Path, data: Path, name: str | None, *, as_json: bool) -> Non
     if as_json:
         print_json(_describe(done))
         return
-    say(f"Restored backup {done.name} into {data}: start it with 'skerry up --data {data}'.")
+    if is_inside():
+        say(f"Restored backup {done.name} into this platform's database and object store.")
+    else:
+        say(f"Restored backup {done.name} into {data}: start it with 'skerry up --data {data}'.")
     _tell_missing(done, "the backup has no bytes of it")
 
 
