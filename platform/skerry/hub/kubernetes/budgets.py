@@ -14,6 +14,15 @@ SPAWNER = "spawner"
 """The service with whose token the hub asks."""
 
 
+class RefusedStartError(SpawnException):  # type: ignore[misc]
+    """A budget, or who answers for budgets, lets no server start."""
+
+    def __init__(self, error: SkerryError, reason: str) -> None:
+        super().__init__(str(error), reason=reason, status_code=error.status)
+        self.jupyterhub_message = str(error)
+        """What the hub's page says of a start that was under way: it knows no other words."""
+
+
 def set_budgets(config: Any, settings: ClusterHubSettings) -> None:
     """Let servers reserve before they start, if the settings say so.
 
@@ -36,13 +45,13 @@ async def find_projects(spawner: Any) -> None:
 
     Raises
     ------
-    SpawnException
+    RefusedStartError
         If nobody says it: the server would lack their folders.
     """
     try:
         found = await spawner.desk.list_projects(spawner.user.name)
     except SkerryError as error:
-        raise SpawnException(str(error), reason="projects", status_code=error.status) from None
+        raise RefusedStartError(error, "projects") from None
     spawner.works_in, spawner.reads = found
 
 
@@ -51,7 +60,7 @@ async def reserve_server(spawner: Any) -> None:
 
     Raises
     ------
-    SpawnException
+    RefusedStartError
         If it may not start; the hub's page, and its API, show the words.
     """
     spawner.reservation = uuid4().hex
@@ -64,7 +73,7 @@ async def reserve_server(spawner: Any) -> None:
         )  # fmt: skip
     except SkerryError as error:
         spawner.reservation = ""
-        raise SpawnException(str(error), reason="budget", status_code=error.status) from None
+        raise RefusedStartError(error, "budget") from None
 
 
 async def end_reservation(spawner: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from jupyterhub.spawner import SpawnException
+from jupyterhub.utils import format_exception
 from tests.cluster_hub import describe_hub, make_hub
 from tests.kubespawners import configure, make_spawner
 from tests.served_api import People, ServedApi, serve_people
@@ -91,6 +92,8 @@ def test_a_server_beyond_the_budget_is_refused_in_the_api_s_words(
     assert refused.value.status_code == 409
     assert "The budget of project:lakes for" in refused.value.message
     assert "8 are needed for this server" in refused.value.message
+    shown, _ = format_exception(refused.value, only_jupyterhub=True)  # as the hub's page does
+    assert shown == refused.value.message
 
 
 def test_if_the_api_is_away_nothing_starts(tmp_path: Path) -> None:
