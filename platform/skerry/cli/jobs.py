@@ -12,6 +12,7 @@ from skerry.client.production import (
     list_jobs,
     open_job,
     pause_job,
+    plan_job,
 )
 from skerry.client.session import connect, join_address
 from skerry.core.errors import InvalidInputError
@@ -25,6 +26,7 @@ from skerry.models.jobs import (
     JobOrder,
     Keep,
     ManualTrigger,
+    PlannedRun,
     Policy,
     Review,
 )
@@ -186,6 +188,30 @@ def show(name: str, *, as_json: bool) -> None:
     _show_job(fetch_job(connect(), name), as_json=as_json)
 
 
+@job.command("plan")
+@click.argument("name")
+@click.option(
+    "-n",
+    "--count",
+    type=click.IntRange(1, 100),
+    default=10,
+    show_default=True,
+    help="How many runs.",
+)
+@json_option
+def show_plan(name: str, *, count: int, as_json: bool) -> None:
+    """Show the next runs of the job NAME: when, for which day, with which parameters.
+
+    Example: skerry job plan lakes --count 3
+    """  # fmt: skip
+    runs = plan_job(connect(), name, count)
+    if as_json:
+        print_json(runs)
+        return
+    head = ("TICK", "DATA DAY", "PARAMETERS")
+    print_table(head, [_plan_row(run) for run in runs])
+
+
 @job.command("pause")
 @click.argument("name")
 def pause(name: str) -> None:
@@ -237,6 +263,12 @@ def _job_row(job: Job) -> tuple[str, ...]:
         job.collection,
         job.policy.review,
     )
+
+
+def _plan_row(run: PlannedRun) -> tuple[str, ...]:
+    tick = format_time(run.tick) if run.tick else "by hand, now"
+    parameters = " ".join(f"{name}={value}" for name, value in run.parameters.items())
+    return (tick, run.data_day.isoformat(), parameters)
 
 
 def _show_job(job: Job, *, as_json: bool) -> None:

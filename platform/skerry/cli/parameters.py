@@ -17,8 +17,8 @@ _READ_AS_JSON = frozenset({"integer", "number", "boolean", "array", "object", "n
 
 parameter_option = click.option(
     "-p", "--parameter", "pairs", multiple=True, metavar="NAME=VALUE",
-    help="A parameter's value; lists and dicts as JSON; {data_day}, {data_day-1} and {tick} are "
-    "filled by each run.",
+    help="A parameter's value; lists and dicts as JSON. Each run fills expressions: "
+    "'{{ day }}', '{{ day - 3d }}', '{{ tick }}', '{{ tick - 6h }}'.",
 )  # fmt: skip
 
 

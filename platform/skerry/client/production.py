@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from skerry.client.session import Session, join_address
-from skerry.models.jobs import Job, JobList, JobOrder
+from skerry.models.jobs import Job, JobList, JobOrder, JobPlan, PlannedRun
 from skerry.models.releases import Approval, Proposal, Release, ReleaseList
 from skerry.models.runs import Run, RunCounts, RunDetails, RunList, RunOrder, RunStatus
 from skerry.models.shares import OwnerOrder, PublicOrder
@@ -69,6 +69,11 @@ def list_jobs(session: Session) -> Sequence[Job]:
 def fetch_job(session: Session, name: str) -> Job:
     """Return a job by name."""
     return session.fetch(Job, "GET", _name_job(name))
+
+
+def plan_job(session: Session, name: str, count: int) -> Sequence[PlannedRun]:
+    """Return the next runs of a job's clock, or the run that would start by hand now."""
+    return session.fetch(JobPlan, "GET", _name_job(name, "plan"), params={"count": count}).runs
 
 
 def create_job(session: Session, order: JobOrder) -> Job:

@@ -1,5 +1,6 @@
 """Jobs: what is ordered and what is recorded."""
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -93,7 +94,7 @@ class JobOrder(BaseModel):
     release
         Id, or name of an approved release.
     parameters
-        Values for all runs; their placeholders are filled by each run.
+        Values for all runs; each run fills their expressions, such as ``{{ day - 3d }}``.
     collection
         Where products go; the job's name if left out.
     owner
@@ -152,6 +153,34 @@ class Job(BaseModel):
     created_by: str | None
     created: AwareDatetime
     relation: Relation | None = None
+
+
+class PlannedRun(BaseModel):
+    """A run that a job will start, if nothing changes until then.
+
+    Attributes
+    ----------
+    tick
+        When its clock starts it; none for a job without clock, whose run would start by hand now.
+    data_day
+        The day of its data.
+    parameters
+        Its values, with the release's defaults.
+    """
+
+    model_config = ANSWER
+
+    tick: AwareDatetime | None
+    data_day: date
+    parameters: Values
+
+
+class JobPlan(BaseModel):
+    """The next runs of a job, the earliest first."""
+
+    model_config = ANSWER
+
+    runs: list[PlannedRun]
 
 
 class JobList(BaseModel):

@@ -15,7 +15,7 @@ from skerry.core.time import utc_now
 from skerry.models.jobs import ClockTrigger, Job, JobOrder, Keep, ManualTrigger, Policy, Trigger
 from skerry.models.releases import ParameterSchema
 from skerry.production.clock import check_clock, next_tick
-from skerry.production.placeholders import fill_placeholders
+from skerry.production.expressions import Occasion, fill_expressions
 from skerry.production.releases import get_approved
 from skerry.production.showing import Presenter
 from skerry.production.sight import sees_job
@@ -31,8 +31,8 @@ def create_job(
     Raises
     ------
     InvalidInputError
-        If a parameter does not fit the release's schema, or the clock cannot be read. A job with
-        a clock needs a value for every parameter.
+        If a parameter does not fit the release's schema, or an expression or the clock cannot be
+        read. A job with a clock needs a value for every parameter.
     ConflictError
         If the release is not approved or the name is taken.
     ForbiddenError
@@ -225,7 +225,7 @@ def _check_collection(collection: str, by: str) -> str:
 
 def _check_parameters(order: JobOrder, schema: ParameterSchema) -> None:
     now = utc_now()
-    sample = fill_placeholders(order.parameters, data_day=now.date(), tick=now)
+    sample = fill_expressions(order.parameters, Occasion(now.date(), now))
     if isinstance(order.trigger, ClockTrigger):
         complete_values(schema, sample)
         return

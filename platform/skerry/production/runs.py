@@ -24,9 +24,9 @@ from skerry.core.ownership import KEEPER
 from skerry.core.request_ids import new_identifier
 from skerry.core.time import parse_day, utc_now
 from skerry.models.runs import RunDetails, RunStatus
+from skerry.production.expressions import Occasion, fill_expressions
 from skerry.production.jobs import find_job
 from skerry.production.occurrences import check_partition, find_tick
-from skerry.production.placeholders import fill_placeholders
 from skerry.production.releases import get_approved, get_release
 from skerry.production.run_history import find_run, get_run
 from skerry.production.spending import reserve_run, settle_runs
@@ -54,7 +54,7 @@ def start_run(
     occurrence
         A key made by `occurrences`.
     parameters
-        Values that replace the job's own; their placeholders are filled.
+        Values that replace the job's own; their expressions are filled.
     by
         Who starts it: a person, or ``clock``.
     data_day
@@ -68,7 +68,7 @@ def start_run(
     Raises
     ------
     InvalidInputError
-        If a parameter does not fit the release's schema.
+        If a parameter does not fit the release's schema, or an expression cannot be read.
     ConflictError
         If the release is not approved, or the key belongs to a run with other parameters or
         another data day.
@@ -80,11 +80,8 @@ def start_run(
     values = _new_row(job, occurrence, check_partition(partition), data_day, by)
 
     def complete(day: str, created: datetime) -> dict[str, Any]:
-        filled = fill_placeholders(
-            {**job["parameters"], **parameters},
-            data_day=parse_day(day),
-            tick=find_tick(occurrence) or created,
-        )
+        occasion = Occasion(parse_day(day), find_tick(occurrence) or created)
+        filled = fill_expressions({**job["parameters"], **parameters}, occasion)
         return complete_values(release.schema_, filled)
 
     values["parameters"] = complete(values["data_day"], values["created_at"])
@@ -121,20 +118,19 @@ def record_unstarted(
         )
 
 
-def _find_data_day(job: RowMapping, occurrence: str, now: datetime) -> date:
-    """Return the day of a clock's tick in the clock's time zone, else today in UTC."""
-    tick = find_tick(occurrence)
-    if tick is None or job["timezone"] is None:
-        return (tick or now).date()
-    return tick.astimezone(ZoneInfo(job["timezone"])).date()
+def find_data_day(job: RowMapping, tick: datetime | None, now: datetime) -> date:
+    """Return the day of a clock's tick in the clock's time zone; without a tick, today in UTC."""
+    if tick is None:
+        return now.date()
+    return tick.astimezone(ZoneInfo(job["timezone"] or "UTC")).date()
 
 
 def _new_row(
     job: RowMapping, occurrence: str, partition: str, data_day: date | None, by: str
 ) -> dict[str, Any]:
     now = utc_now()
-    day = data_day or _find_data_day(job, occurrence, now)
-    tick = find_tick(occurrence) or now
+    tick = find_tick(occurrence)
+    day = data_day or find_data_day(job, tick, now)
     return {
         "id": new_id(),
         "job_id": job["id"],
@@ -143,7 +139,7 @@ def _new_row(
         "occurrence": occurrence,
         "partition": partition,
         "data_day": day.isoformat(),
-        "parameters": fill_placeholders(job["parameters"], data_day=day, tick=tick),
+        "parameters": fill_expressions(job["parameters"], Occasion(day, tick or now)),
         "collection": job["collection"],
         "review": job["review"],
         "timeout_s": job["timeout_s"],

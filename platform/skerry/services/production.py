@@ -11,7 +11,7 @@ from skerry.core.ownership import Verb
 from skerry.core.scopes import Scope
 from skerry.core.settings import API_PREFIX
 from skerry.models.files import Manifest, Notebook
-from skerry.models.jobs import Job, JobList, JobOrder
+from skerry.models.jobs import Job, JobList, JobOrder, JobPlan
 from skerry.models.releases import Approval, Proposal, Release, ReleaseList
 from skerry.models.runs import (
     RunCounts,
@@ -33,6 +33,7 @@ from skerry.production import (
 )
 from skerry.production.images import Images, check_environment
 from skerry.production.occurrences import key_for_request
+from skerry.production.planning import plan_runs
 from skerry.production.publishing import list_catalogued
 from skerry.production.release_files import (
     read_release_notebook,
@@ -63,6 +64,7 @@ Reader = Annotated[Identity, Depends(require(Scope.PRODUCTION_READ))]
 Proposer = Annotated[Identity, Depends(require(Scope.PRODUCTION_PROPOSE))]
 Approver = Annotated[Identity, Depends(require(Scope.PRODUCTION_APPROVE))]
 Operator = Annotated[Identity, Depends(require(Scope.PRODUCTION_OPERATE))]
+PlanCount = Annotated[int, Query(ge=1, le=100)]
 ShownEpoch = Annotated[int | None, Query(ge=1, le=MOST)]
 
 _LARGEST_PROPOSAL = 128 << 20  # bytes of a notebook with wheels
@@ -226,6 +228,13 @@ def _add_jobs(router: APIRouter, stores: Stores) -> None:
 
 
 def _add_clocks(router: APIRouter, stores: Stores) -> None:
+    @router.get("/jobs/{job}/plan")
+    def plan_job(job: str, who: Visitor, count: PlanCount = 10) -> JobPlan:
+        """Show the next runs of a job's clock with their parameters, as if it were not paused."""
+        with stores.reader.connect() as connection:
+            show_job(connection, who, job)
+            return JobPlan(runs=plan_runs(connection, job, count=count))
+
     @router.post("/jobs/{job}/pause")
     def pause_job(job: str, who: Operator) -> Job:
         """Pause a job's clock."""

@@ -49,7 +49,7 @@ _CELLS = ("from datetime import date", _PARAMETERS, _WORK, "print('the last cell
 @pytest.fixture(scope="module")
 def job(stage: Stage) -> str:
     release = stage.release_notebook("various", make_notebook(_CELLS, parameters=1))
-    stage.create_job("various", release, parameters={"day": "{data_day-1}"})
+    stage.create_job("various", release, parameters={"day": "{{ day - 1d }}"})
     return "various"
 
 

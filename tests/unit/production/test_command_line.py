@@ -44,7 +44,7 @@ SCHEMA = read_parameters(
         ("note=null", None),
         ("note=None", None),
         ("name=None", "None"),
-        ("day={data_day-1}", "{data_day-1}"),
+        ("day={{ day - 1d }}", "{{ day - 1d }}"),
         ("day=2026-05-02", "2026-05-02"),
         ("unknown=1", "1"),
     ],

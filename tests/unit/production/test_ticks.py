@@ -181,7 +181,9 @@ class TestDataDay:
 
     def test_it_is_the_ticks_day_in_the_clocks_zone(self, engine: Engine, daily: str) -> None:
         clock = {"kind": "clock", "cron": "30 0 * * *", "timezone": "Europe/Helsinki"}
-        create_clock(engine, daily, clock, parameters={"day": "{data_day-1}", "seen": "at {tick}"})
+        create_clock(
+            engine, daily, clock, parameters={"day": "{{ day - 1d }}", "seen": "at {{ tick }}"}
+        )
         open_rounds(engine).start_ticks(utc_now() + timedelta(days=1))
         run = find_runs(engine, "queued")[0]
         tick = parse_time(run.occurrence.removeprefix("clock/"))
@@ -193,7 +195,7 @@ class TestDataDay:
         }
 
     def test_it_can_be_given_by_hand(self, engine: Engine, daily: str) -> None:
-        create_clock(engine, daily, {"kind": "manual"}, parameters={"day": "{data_day}"})
+        create_clock(engine, daily, {"kind": "manual"}, parameters={"day": "{{ day }}"})
         with engine.begin() as connection:
             run, _ = start_run(
                 connection, "lakes", occurrence="manual/k", parameters={}, by="ada",
@@ -206,11 +208,11 @@ class TestDataDay:
             assert (again.id, new) == (run.id, False)
 
     def test_it_is_today_without_a_clock(self, engine: Engine, daily: str) -> None:
-        create_clock(engine, daily, {"kind": "manual"}, parameters={"day": "{data_day}"})
+        create_clock(engine, daily, {"kind": "manual"}, parameters={"day": "{{ day }}"})
         with engine.begin() as connection:
             run, _ = start_run(connection, "lakes", occurrence="manual/k", parameters={}, by="ada")
         assert run.data_day == run.created.date()
 
-    def test_a_placeholder_has_to_fit_its_parameter(self, engine: Engine, release: str) -> None:
+    def test_an_expression_has_to_fit_its_parameter(self, engine: Engine, release: str) -> None:
         with pytest.raises(InvalidInputError, match="minute"):
-            create_clock(engine, release, parameters={"minute": "{data_day}"})
+            create_clock(engine, release, parameters={"minute": "{{ day }}"})

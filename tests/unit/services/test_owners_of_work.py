@@ -82,6 +82,7 @@ CASES: list[tuple[str, str, Any]] = [
     ("GET", "releases/{release}/notebook", None),
     ("GET", "releases/{release}/wheels/a.whl", None),
     ("GET", "jobs/{job}", None),
+    ("GET", "jobs/{job}/plan", None),
     ("GET", "runs/{run}", None),
     ("GET", "runs/{run}/log", None),
     ("GET", "runs/{run}/files/executed.ipynb", None),

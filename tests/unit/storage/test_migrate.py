@@ -270,3 +270,26 @@ def test_a_clocks_older_runs_get_the_day_in_its_own_time_zone(data: DataFolder) 
     result = dict(database.execute("SELECT id, data_day FROM runs").fetchall())
     database.close()
     assert result == {"berlin": "2026-06-21", "utc": "2026-06-20", "gone": "2026-06-20"}
+
+
+def test_words_in_parameters_of_jobs_become_expressions(data: DataFolder) -> None:
+    engine = open_at(database_url(data.database), "0003")
+    job = (
+        "INSERT INTO jobs VALUES ('j', 'j', 'r', :parameters, 'manual', NULL, NULL, NULL, 'c',"
+        " 'none', 1, 0, 'a', '2026-05-01T00:00:00Z')"
+    )
+    parameters = {"day": "{data_day-1}", "all": ["{data_day} {data_day+20}", {"at": "{tick}"}, 3]}
+    with engine.begin() as connection:
+        connection.execute(text(RELEASE))
+        connection.execute(text(job), {"parameters": json.dumps(parameters)})
+    engine.dispose()
+
+    migrate.upgrade(data)
+
+    database = sqlite3.connect(data.database)
+    [[stored]] = database.execute("SELECT parameters FROM jobs").fetchall()
+    database.close()
+    assert json.loads(stored) == {
+        "day": "{{ day - 1d }}",
+        "all": ["{{ day }} {{ day + 20d }}", {"at": "{{ tick }}"}, 3],
+    }
