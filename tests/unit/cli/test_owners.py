@@ -1,6 +1,7 @@
 """`skerry share`, and the commands that say to whom a thing belongs, against a served api."""
 
 from collections.abc import Iterator
+from datetime import date, timedelta
 
 import httpx
 import pytest
@@ -116,3 +117,27 @@ def test_whom_a_job_is_given_starts_it_without_its_release_and_chooses_no_parame
             else:
                 with pytest.raises(ForbiddenError, match="may not change"):
                     call(runs.run, "start", "daily")
+
+
+def test_a_job_s_plan_is_shown_to_those_who_see_the_job(
+    api: ServedApi, ann: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook = make_notebook("day: date\nn: int = 4", imports="date")
+    body = {"name": "water", "notebook": notebook, "owner": "person:ann"}
+    release = ann.post("production/releases", json=body).json()["id"]
+    call(releases.release, "approve", release, "--self")
+    clock = ("--cron", "0 5 * * 1", "-p", "day={{ day - 1w }}")
+    call(jobs.job, "create", "bay", "--release", release, "--owner", "person:ann", *clock)
+    head, *rows = call(jobs.job, "plan", "bay", "--count", "3").splitlines()
+    assert head.split() == ["TICK", "DATA", "DAY", "PARAMETERS"]
+    ticks = [row.split() for row in rows]
+    assert len(ticks) == 3
+    for tick, day, value, number in ticks:
+        assert (tick, number) == (f"{day}T05:00:00Z", "n=4")
+        week = timedelta(weeks=1)
+        assert value == f"day={date.fromisoformat(day) - week}"
+    with Session(Login(url=api.url, token="bob", user="bob")) as session:
+        monkeypatch.setattr(jobs, "connect", lambda: session)
+        with pytest.raises(NotFoundError, match="bay"):
+            call(jobs.job, "plan", "bay")
+    assert ann.get("production/jobs/bay/plan?count=101").status_code == 422
