@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 from tests.acceptance.browsing import SIZE, Watch, fill_login, keep, launch
 from tests.conftest import find_chromium
 from tests.integration.production.stage import approve_as_seen, make_notebook
-from tests.integration.services.team_hub import TeamHub
+from tests.integration.services.team_hub import SCIENTISTS, TeamHub
 from tests.platform_process import RunningPlatform, start_platform, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(600)]
@@ -84,7 +84,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
         browser = launch(stack.enter_context(sync_playwright()), executable)
         stack.callback(browser.close)
         team = Team(platform, {})
-        for name in PEOPLE:
+        for name in (*PEOPLE, *SCIENTISTS):
             context = browser.new_context(viewport=SIZE, base_url=platform.url)
             context.set_default_timeout(60_000)
             page = context.new_page()
@@ -248,7 +248,71 @@ def test_what_is_taken_back_is_gone_from_an_open_page(team: Team) -> None:
     page.close()
 
 
-@pytest.mark.parametrize("path", ["", "runs", "runs?job=private", "run?id={run}", "map"])
+def test_a_project_is_asked_for_granted_and_left_on_its_page(team: Team) -> None:
+    owner, stranger = SCIENTISTS
+    for name in SCIENTISTS:
+        team.watches[name].allowed.append(r"status of 404.*/dashboards/projects\?name=")
+    make_project(team, "ice", owner, listed=True)
+    make_project(team, "hidden", owner, listed=False)
+    hidden = team.open(stranger, "projects?name=hidden")
+    expect(hidden.get_by_role("alert")).to_contain_text("There is no project 'hidden'")
+    page = team.open(stranger, "projects")
+    expect(page.locator("tr[data-project]")).to_have_count(1)
+    page.get_by_role("link", name="ice", exact=True).click()
+    expect(page.get_by_role("heading", name="Members")).to_have_count(0)
+    expect(page.get_by_role("button", name="Give a role")).to_have_count(0)
+    page.get_by_role("heading", name="Ask for access").click()
+    ask = page.get_by_role("button", name="Ask for access", exact=True).last
+    ask.click()
+    expect(page.get_by_role("alert")).to_contain_text("reason")
+    page.get_by_label("Why, for the owners").fill("I map the ice edge.")
+    ask.click()
+    expect(page.get_by_text("asked: to be member, I map the ice edge.")).to_be_visible()
+    keep(page, "project-asked")
+
+    decide = team.open(owner, "projects?name=ice")
+    expect(decide.locator(f"tr[data-request={stranger}]")).to_contain_text("I map the ice edge.")
+    decide.get_by_label("Who asks").select_option(stranger)
+    decide.get_by_label("Last day").first.fill("2020-01-01")
+    decide.get_by_role("button", name="Grant").click()
+    expect(decide.get_by_role("alert")).to_contain_text("The last day 2020-01-01 is over")
+    decide.get_by_label("Last day").first.fill("2096-06-30")
+    decide.get_by_role("button", name="Grant").click()
+    expect(decide.locator(f"tr[data-member={stranger}]")).to_contain_text("2096-06-30")
+    keep(decide, "project-owner")
+
+    page.reload()
+    expect(page.get_by_text("member: works here")).to_be_visible()
+    expect(page.get_by_role("button", name="Give a role")).to_have_count(0)
+    page.get_by_role("heading", name="Leave this project").click()
+    page.get_by_role("button", name="Leave", exact=True).click()
+    expect(page.get_by_text("not in this project")).to_be_visible()
+    for each in (hidden, page, decide):
+        each.close()
+    for name in SCIENTISTS:
+        team.watches[name].check()
+
+
+def test_an_operator_sees_all_projects_and_decides_about_none_on_their_pages(team: Team) -> None:
+    make_project(team, "fjord", SCIENTISTS[0], listed=False)
+    page = team.open("eve", "projects?name=fjord")
+    expect(page.locator(f"tr[data-member={SCIENTISTS[0]}]")).to_be_visible()
+    for title in ("Answer who asks", "Give a role", "Take a role away", "Leave this project"):
+        expect(page.get_by_role("button", name=title)).to_have_count(0)
+    page.close()
+    team.watches["eve"].check()
+
+
+def make_project(team: Team, name: str, owner: str, *, listed: bool) -> None:
+    order = {"name": name, "title": "Ice", "owner": f"person:{owner}", "listed": listed}
+    address = f"{team.platform.url}/services/api/projects"
+    login = {"Authorization": f"Bearer {team.platform.token}"}
+    httpx.post(address, json=order, headers=login, trust_env=False).raise_for_status()
+
+
+@pytest.mark.parametrize(
+    "path", ["", "runs", "runs?job=private", "run?id={run}", "map", "projects"]
+)
 def test_without_a_login_there_is_only_the_login(team: Team, path: str) -> None:
     address = f"{team.platform.url}{PAGES}/{path.format(run=team.runs['private', 'failed'])}"
     with httpx.Client(trust_env=False, follow_redirects=True, timeout=30) as nobody:

@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from typing import Self
 
 from skerry.core.errors import InvalidInputError
+from skerry.core.wording import describe_size, write_number
 
 _MILLI = 1000
 _MIB = 1 << 20
 _MIB_OF_GIB = 1024
 _HOUR_S = 3600
+_MINUTE_S = 60
 _MONTHS = 12
 
 
@@ -99,16 +101,19 @@ class Size:
 
     def describe(self) -> str:
         """Return it in words: ``2 processors and 4 GiB``."""
-        return f"{self.cores:g} processors and {self.memory_gib:g} GiB"
+        return describe_size(self.cores, self.memory_gib)
 
 
 def describe_seconds(seconds: int) -> str:
-    """Return a time in words: ``an hour``, ``2.5 hours``, ``20 minutes``."""
+    """Return a time in words: ``an hour``, ``2.5 hours``, ``20 minutes``, ``30 seconds``."""
     if seconds == _HOUR_S:
         return "an hour"
     if seconds > _HOUR_S:
-        return f"{seconds / _HOUR_S:.3g} hours"
-    return f"{seconds / 60:.3g} minutes"
+        return f"{write_number(round(seconds / _HOUR_S, 2))} hours"
+    if seconds < _MINUTE_S:
+        return f"{seconds} second{'' if seconds == 1 else 's'}"
+    minutes = write_number(round(seconds / _MINUTE_S, 1))
+    return f"{minutes} minute{'' if minutes == '1' else 's'}"
 
 
 def count_core_seconds(core_hours: int) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from skerry.budgets.amounts import end_month, read_month
 from skerry.budgets.limits import ASK, Budget
 from skerry.core.errors import ConflictError
+from skerry.core.wording import write_number
 
 
 class BudgetSpentError(ConflictError):
@@ -28,7 +29,7 @@ class Shortage:
     limit, spent, needed
         Hours: of the month, used or reserved, and for the start.
     purpose
-        What is to start, in words: ``server (2 processors and 4 GiB for 1 hours)``.
+        What is to start, in words: ``server (2 processors and 4 GiB for an hour)``.
     """
 
     holder: str
@@ -45,8 +46,8 @@ def refuse_start(short: Shortage, budget: Budget) -> BudgetSpentError:
     first = read_month(short.month)
     left = max(0.0, round(short.limit - short.spent, 3))
     return BudgetSpentError(
-        f"The budget of {short.holder} for {first:%B %Y} has {left:g} of {short.limit} "
-        f"{short.unit} left, and {short.needed:g} are needed for this {short.purpose}.",
+        f"The budget of {short.holder} for {first:%B %Y} has {write_number(left)} of {short.limit} "
+        f"{short.unit} left, and {write_number(short.needed)} are needed for this {short.purpose}.",
         remedy=f"Take less, end what you do not need, wait for {end_month(first):%B %Y}, or ask "
         f"{budget.contact or ASK} for more.",
     )

@@ -58,6 +58,8 @@ def set_(
     order = BudgetOrder(core_hours=core_hours, memory_hours=memory_hours, contact=contact)
     page = set_budget(connect(), holder, order)
     _print(page, as_json=as_json)
+    if page.remark:
+        say(page.remark, err=True)
 
 
 @budget_group.command("remove")

@@ -8,6 +8,7 @@ from skerry.cli.presenting import json_option, print_json, print_table, say
 from skerry.client.courses import fetch_courses, keep_seats, release_seats, set_capacity
 from skerry.client.session import connect
 from skerry.core.time import format_time
+from skerry.core.wording import describe_size
 from skerry.models.courses import MOST_SEATS, CapacityOrder, CourseList, CourseOrder
 
 _TIME = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ"])
@@ -104,4 +105,4 @@ def _print(found: CourseList, *, as_json: bool) -> None:
     print_table(head, rows)
     if found.capacity is not None:
         whole = found.capacity
-        say(f"All together: {whole.cores:g} processors, {whole.memory_gib:g} GiB")
+        say(f"All together: {describe_size(whole.cores, whole.memory_gib)}")

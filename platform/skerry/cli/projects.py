@@ -91,11 +91,16 @@ def change(
 
     Example: skerry project change lakes --last-day 2028-12-31
     """
+    if no_end and last_day is not None:
+        raise click.UsageError("Give --last-day or --no-end, not both.")
+    if (title, listed, last_day, no_end) == (None, None, None, False):
+        raise click.UsageError("Nothing is to change: give --title, --last-day, or who finds it.")
     session = connect()
     known = client.fetch_project(session, project)
     day = None if no_end else _read(last_day) or known.last_day
     order = ProjectChange(
-        title=title or known.title, listed=known.listed if listed is None else listed,
+        title=known.title if title is None else title,
+        listed=known.listed if listed is None else listed,
         last_day=day,
     )  # fmt: skip
     client.change_project(session, project, order)
@@ -143,19 +148,21 @@ def ask(project: str, reason: str, *, read_only: bool) -> None:
     """
     role = Role.READER if read_only else Role.MEMBER
     client.ask_access(connect(), project, AccessOrder(role=role, reason=reason))
-    say(f"The owners of {project} see your request. 'skerry project list' shows your role.")
+    say(f"The owners of {project} see your request. 'skerry project list' shows their answer.")
 
 
 @project_group.command("answer")
 @click.argument("project")
 @click.argument("person", metavar="person:NAME")
-@click.option("--grant/--refuse", default=None, required=True, help="What you decide.")
+@click.option("--grant/--refuse", default=None, help="What you decide; give either.")
 @_last_day
-def answer(*, project: str, person: str, grant: bool, last_day: datetime | None) -> None:
+def answer(*, project: str, person: str, grant: bool | None, last_day: datetime | None) -> None:
     """Answer the request of a person for access to PROJECT; for its owners.
 
     Example: skerry project answer lakes person:ann --grant --last-day 2027-06-30
     """
+    if grant is None:
+        raise click.UsageError("Say what you decide: --grant or --refuse.")
     order = AccessAnswer(grant=grant, last_day=_read(last_day))
     client.answer_request(connect(), project, person, order)
     say(f"The request of {person} is {'granted' if grant else 'refused'}.")
@@ -166,7 +173,7 @@ def _show_all(*, as_json: bool) -> None:
     if as_json:
         print_json(list(found))
         return
-    rows = [(each.name, each.role or "-", str(each.last_day or "-"), each.title) for each in found]
+    rows = [(each.name, _describe_role(each), _describe_end(each), each.title) for each in found]
     print_table(("PROJECT", "YOU", "LAST DAY", "TITLE"), rows)
     for each in found:
         if each.notice:
@@ -179,15 +186,28 @@ def _show(project: Project, *, as_json: bool) -> None:
         return
     say(f"{project.name}: {project.title}")
     if project.last_day:
-        say(f"Last day: {project.last_day}")
+        say(f"Last day: {_describe_end(project)}")
     rows = [(each.person, each.role, str(each.last_day or "-")) for each in project.members]
     if rows:
         print_table(("PERSON", "ROLE", "LAST DAY"), rows)
-    for each in project.requests:
-        reason = each.reason.replace("\n", "\n    ")  # no line of it looks like one of ours
-        say(f"{each.person} asks to be {each.role}: {reason}")
+    if project.requests:
+        asking = [(each.person, each.role, each.reason) for each in project.requests]
+        print_table(("WHO ASKS", "TO BE", "REASON"), asking)
+    if project.request:
+        say(f"You have asked to be {project.request.role}: {project.request.status}")
     if project.notice:
         say(project.notice, err=True)
+
+
+def _describe_role(project: Project) -> str:
+    """Return what the account is in a project, or how far its request is: ``asked``."""
+    if project.role is not None:
+        return project.role
+    return "-" if project.request is None else project.request.status
+
+
+def _describe_end(project: Project) -> str:
+    return f"{project.last_day or '-'}{' (over)' if project.is_over else ''}"
 
 
 def _read(day: datetime | None) -> date | None:

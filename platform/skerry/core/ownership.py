@@ -141,6 +141,7 @@ def check_owner(text: str) -> str:
     if _OWNER.fullmatch(text) is None:
         raise InvalidInputError(
             f"{text[:140]!r} is not the name of an owner.",
-            remedy="Write person:<name>, project:<name> or service:<name>.",
+            remedy="Write person:<name>, project:<name> or service:<name>; a name has letters from "
+            "a to z, digits, '.', '_', '-' and '@'.",
         )
     return text.lower() if text.startswith("person:") else text

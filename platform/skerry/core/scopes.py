@@ -28,6 +28,7 @@ class Scope(StrEnum):
     BUDGETS_RESERVE = "custom:skerry:budgets:reserve"
     PLATFORM_ANNOUNCE = "custom:skerry:platform:announce"
     PROJECTS_DECIDE = "custom:skerry:projects:decide"
+    PROJECTS_READ = "custom:skerry:projects:read"
     PROJECTS_MANAGE = "custom:skerry:projects:manage"
     PROJECTS_LOOK_UP = "custom:skerry:projects:look-up"
 
@@ -52,6 +53,7 @@ DESCRIPTIONS: dict[Scope, str] = {
     Scope.BUDGETS_RESERVE: "Reserve and count what starts (only the hub and the gateway)",
     Scope.PLATFORM_ANNOUNCE: "Announce maintenance to everybody, on the status page",
     Scope.PROJECTS_DECIDE: "Decide about the members of one's own projects",
+    Scope.PROJECTS_READ: "See all projects, who is in them, and who asks for access",
     Scope.PROJECTS_MANAGE: "Make projects, and decide about all of them",
     Scope.PROJECTS_LOOK_UP: "See to which projects a person belongs (only the hub)",
 }
@@ -86,6 +88,7 @@ OPERATOR = frozenset(
         Scope.BUDGETS_READ,
         Scope.BUDGETS_MANAGE,
         Scope.PLATFORM_ANNOUNCE,
+        Scope.PROJECTS_READ,
         Scope.PROJECTS_MANAGE,
         Scope.PROJECTS_DECIDE,
     }

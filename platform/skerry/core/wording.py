@@ -15,6 +15,17 @@ def shorten(names: Sequence[str]) -> str:
     return ", ".join(names[:FEW]) + more
 
 
+def write_number(value: float) -> str:
+    """Return a number with at most three decimals, never as a power of ten: ``1234567.25``."""
+    return f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+def describe_size(cores: float, memory_gib: float) -> str:
+    """Return processors and memory in words: ``2 processors and 4 GiB``."""
+    noun = "processor" if cores == 1 else "processors"
+    return f"{write_number(cores)} {noun} and {write_number(memory_gib)} GiB"
+
+
 def describe_bytes(count: int) -> str:
     """Return a number of bytes for people: ``512 bytes``, ``12 MB``, ``1.5 GB``; decimal units."""
     if count < _KB:

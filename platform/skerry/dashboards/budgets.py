@@ -9,11 +9,12 @@ from skerry.client.budgets import fetch_budgets
 from skerry.client.courses import fetch_courses
 from skerry.core.errors import SkerryError
 from skerry.core.settings import DASHBOARDS_PREFIX
+from skerry.core.wording import describe_size, write_number
 from skerry.dashboards.board import show_time
 from skerry.dashboards.shell import lay_page, show_error, show_html
 from skerry.dashboards.templating import render
 from skerry.dashboards.visit import Visit
-from skerry.models.budgets import BudgetAccount, BudgetPage
+from skerry.models.budgets import BudgetAccount, BudgetOfEach, BudgetPage
 from skerry.models.courses import CourseList
 
 _REFRESH_MS = 15_000
@@ -87,7 +88,9 @@ class BudgetsPage:
         try:
             page, courses = await asyncio.to_thread(self._read)
         except SkerryError as error:
-            self._pane.object = show_error(error)
+            self._pane.object = show_error(error) + render(
+                "budgets_now.html", prefix=DASHBOARDS_PREFIX, month=self._month
+            )
             return
         self._pane.object = draw_budgets(page) + draw_courses(courses)
 
@@ -103,18 +106,37 @@ def draw_budgets(page: BudgetPage) -> str:
     months = [f"{year + step // 12:04}-{step % 12 + 1:02}" for step in (month - 2, month)]
     return render(
         "budgets.html", rows=rows, month=page.month, earlier=months[0], later=months[1],
-        prefix=DASHBOARDS_PREFIX,
+        each=[describe_each(each) for each in page.each], prefix=DASHBOARDS_PREFIX,
     )  # fmt: skip
+
+
+def describe_each(budget: BudgetOfEach) -> str:
+    """Return in words what each person or project without a budget of its own may use."""
+    limits = [
+        f"{hours} {unit}"
+        for hours, unit in ((budget.core_hours, "core hours"), (budget.memory_hours, "GiB hours"))
+        if hours is not None
+    ]
+    kind = budget.holder.partition(":")[0]
+    ask = f"; ask {budget.contact} for more" if budget.contact else ""
+    return f"Each {kind}: {' and '.join(limits)} a month{ask}"
 
 
 def draw_courses(found: CourseList) -> str:
     """Return the table of courses as HTML; nothing if there is none to show."""
     if not found.courses and found.capacity is None:
         return ""
-    times = [(show_time(each.begins), show_time(each.ends)) for each in found.courses]
+    courses = [
+        (
+            each, (show_time(each.begins), show_time(each.ends)),
+            describe_size(each.cores, each.memory_gib),
+        )
+        for each in found.courses
+    ]  # fmt: skip
+    whole = found.capacity
     return render(
-        "courses.html", courses=list(zip(found.courses, times, strict=True)),
-        capacity=found.capacity,
+        "courses.html", courses=courses,
+        capacity=whole and describe_size(whole.cores, whole.memory_gib),
     )  # fmt: skip
 
 
@@ -134,19 +156,21 @@ def describe_account(account: BudgetAccount) -> AccountRow:
                       held.memory_hours),
         ),
         kinds=tuple(
-            f"{each.kind}s: {each.use.core_hours:g} core hours, {each.use.memory_hours:g} GiB hours"
+            f"{each.kind}s: {write_number(each.use.core_hours)} core hours, "
+            f"{write_number(each.use.memory_hours)} GiB hours"
             for each in account.kinds
         ),
     )  # fmt: skip
 
 
 def _make_bar(name: str, unit: str, limit: int | None, used: float, held: float) -> Bar:
+    words = (write_number(used), write_number(held))
     if limit is None:
-        return Bar(name, unit, f"{used:g}", f"{held:g}", "", "", None, None, is_spent=False)
+        return Bar(name, unit, *words, "", "", None, None, is_spent=False)
     left = max(0.0, round(limit - used - held, 3))
     part = min(_FULL, _FULL * used / limit) if limit else _FULL
     more = min(_FULL - part, _FULL * held / limit) if limit else 0
     return Bar(
-        name, unit, f"{used:g}", f"{held:g}", str(limit), f"{left:g}", round(part, 1),
-        round(more, 1), is_spent=left == 0,
+        name, unit, *words, str(limit), write_number(left), round(part, 1), round(more, 1),
+        is_spent=left == 0,
     )  # fmt: skip

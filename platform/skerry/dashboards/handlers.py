@@ -184,6 +184,9 @@ _DECIDED: dict[str, tuple[str, str, Scope | None, str]] = {
     # the api shows each viewer their own budgets
     "/budgets/?": ("page", VIEWER, None, "/budgets"),
     "/budgets/ws": ("websocket", VIEWER, None, "/budgets/ws"),
+    # the api shows each viewer their own projects and those to ask for, and lets owners decide
+    "/projects/?": ("page", VIEWER, None, "/projects"),
+    "/projects/ws": ("websocket", VIEWER, None, "/projects/ws"),
     # Bokeh's and Panel's published JavaScript and styles, as everybody can get them elsewhere
     "/static/(?!extensions/)(.*)": ("static", ANYONE, None, "/static/js/bokeh.min.js"),
     "/static/(.*)": ("static", ANYONE, None, "/static/js/bokeh.min.js"),
@@ -191,6 +194,7 @@ _DECIDED: dict[str, tuple[str, str, Scope | None, str]] = {
     "/run/static/(.*)": ("static", ANYONE, None, "/run/static/js/bokeh.min.js"),
     "/map/static/(.*)": ("static", ANYONE, None, "/map/static/js/bokeh.min.js"),
     "/budgets/static/(.*)": ("static", ANYONE, None, "/budgets/static/js/bokeh.min.js"),
+    "/projects/static/(.*)": ("static", ANYONE, None, "/projects/static/js/bokeh.min.js"),
     "/static/extensions/(.*)": ("static", ANYONE, None, "/static/extensions/panel/panel.min.js"),
 }  # fmt: skip
 

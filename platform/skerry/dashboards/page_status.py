@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 
 from panel.io.server import DocHandler
 
+from skerry.client.budgets import fetch_budgets
+from skerry.client.projects import fetch_project
 from skerry.client.session import Session
 from skerry.core.errors import SkerryError
 from skerry.dashboards.board import RunFilter, read_run, read_runs
@@ -55,4 +57,20 @@ def _look_up_runs(session: Session, arguments: Arguments) -> None:
         read_runs(session, run_filter, prefix="")
 
 
-_LOOK_UPS = {"map": _look_up_item, "run": _look_up_run, "runs": _look_up_runs}
+def _look_up_project(session: Session, arguments: Arguments) -> None:
+    if name := arguments.get("name"):
+        fetch_project(session, name)
+
+
+def _look_up_month(session: Session, arguments: Arguments) -> None:
+    if month := arguments.get("month"):
+        fetch_budgets(session, month)
+
+
+_LOOK_UPS = {
+    "projects": _look_up_project,
+    "budgets": _look_up_month,
+    "map": _look_up_item,
+    "run": _look_up_run,
+    "runs": _look_up_runs,
+}

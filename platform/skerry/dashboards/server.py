@@ -37,6 +37,7 @@ from skerry.dashboards.map import MapPage
 from skerry.dashboards.measuring import MetricsHandler, RequestNames, measure_requests
 from skerry.dashboards.overview import OverviewPage
 from skerry.dashboards.page_status import PageHandler
+from skerry.dashboards.projects import ProjectsPage
 from skerry.dashboards.readiness import HubCheck, ReadyHandler
 from skerry.dashboards.run import RunPage
 from skerry.dashboards.runs import RunsPage
@@ -54,6 +55,7 @@ _TITLES = {
     "/run": "Run · Skerry",
     "/map": "Map · Skerry",
     "/budgets": "Budgets · Skerry",
+    "/projects": "Projects · Skerry",
 }
 
 
@@ -187,12 +189,16 @@ def _list_pages(inside_url: str) -> dict[str, Page]:
     def show_budgets() -> pn.Template:
         return BudgetsPage(begin_visit(inside_url), _read_argument("month")).show()
 
+    def show_projects() -> pn.Template:
+        return ProjectsPage(begin_visit(inside_url), _read_argument("name")).show()
+
     return {
         "/": show_overview,
         "/runs": show_runs,
         "/run": show_run,
         "/map": show_map,
         "/budgets": show_budgets,
+        "/projects": show_projects,
     }
 
 

@@ -21,7 +21,13 @@ TEMPLATES = Environment(
 RETRY_S = "5"
 """After how many seconds a browser may ask again when the platform cannot answer now."""
 
-NAVIGATION = (("", "Overview"), ("runs", "Runs"), ("map", "Map"), ("budgets", "Budgets"))
+NAVIGATION = (
+    ("", "Overview"),
+    ("runs", "Runs"),
+    ("map", "Map"),
+    ("budgets", "Budgets"),
+    ("projects", "Projects"),
+)
 
 
 def render(template: str, **values: object) -> str:

@@ -143,12 +143,14 @@ _VIEWING = {
             Scope.PRODUCTION_READ,
             Scope.PLATFORM_ADMIN,
             Scope.BUDGETS_READ,
+            Scope.PROJECTS_READ,
         },
     ),
     "maps": ({"maps"}, {Scope.CATALOG_READ, Scope.CATALOG_WITHDRAWN}),
     "dashboards": (
         {"api", "maps", "dashboards"},
-        # its pages start, cancel and retry runs; they decide about no release
+        # its pages start, cancel and retry runs; they decide about no release, and as
+        # owners about the members of their own projects
         {
             Scope.CATALOG_READ,
             Scope.CATALOG_WITHDRAWN,
@@ -156,6 +158,8 @@ _VIEWING = {
             Scope.PRODUCTION_OPERATE,
             Scope.PLATFORM_ADMIN,
             Scope.BUDGETS_READ,
+            Scope.PROJECTS_READ,
+            Scope.PROJECTS_DECIDE,
         },
     ),
 }

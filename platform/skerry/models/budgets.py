@@ -91,6 +91,8 @@ class BudgetPage(BaseModel):
         The accounts that the asker sees, by holder.
     each
         Budgets of each person and each project without a budget of its own.
+    remark
+        What to know of a budget that was set: that nobody of this name is there yet.
     """
 
     model_config = ANSWER
@@ -98,6 +100,7 @@ class BudgetPage(BaseModel):
     month: str
     accounts: list[BudgetAccount]
     each: list["BudgetOfEach"]
+    remark: str = ""
 
 
 class BudgetOfEach(BaseModel):

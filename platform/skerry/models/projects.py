@@ -4,11 +4,11 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, StringConstraints
 
 from skerry.models.values import ANSWER, ORDER, Name
 
-Words = Annotated[str, Field(max_length=1000)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 
 
 class Role(StrEnum):
@@ -70,8 +70,12 @@ class Project(BaseModel):
         The last day on which its members have access; None for no end.
     role
         What the asker is there; None for nothing.
+    is_over
+        Whether its last day has passed.
     notice
         What ends for the asker within two weeks, in words; empty if nothing.
+    request
+        The last request of the asker, with its answer; None for members, and if there is none.
     members, requests
         For members: who else is there; for owners: who asks. Empty for others.
     """
@@ -83,7 +87,9 @@ class Project(BaseModel):
     listed: bool
     last_day: date | None
     role: Role | None
+    is_over: bool = False
     notice: str = ""
+    request: AccessRequest | None = None
     members: list[Member] = []
     requests: list[AccessRequest] = []
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from skerry.core.errors import NotFoundError
-from skerry.core.time import utc_now
+from skerry.core.errors import InvalidInputError, NotFoundError
+from skerry.core.time import format_time, utc_now
 from skerry.models.notices import LastEndToEnd, Maintenance, Notices
 from skerry.production.tables import upkeep
 
@@ -17,8 +17,20 @@ _MAINTENANCE, _END_TO_END = "maintenance", "end-to-end"
 
 
 def announce_maintenance(connection: Connection, maintenance: Maintenance) -> None:
-    """Announce maintenance, in place of what was announced before."""
-    _write(connection, _MAINTENANCE, utc_now(), maintenance.model_dump(mode="json"))
+    """Announce maintenance, in place of what was announced before.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is over: nobody would ever see it.
+    """
+    now = utc_now()
+    if maintenance.ends <= now:
+        raise InvalidInputError(
+            f"The maintenance ended at {format_time(maintenance.ends)}, before now.",
+            remedy="Give a time to come; times are in UTC unless they say otherwise.",
+        )
+    _write(connection, _MAINTENANCE, now, maintenance.model_dump(mode="json"))
 
 
 def withdraw_maintenance(connection: Connection) -> None:

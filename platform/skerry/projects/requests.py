@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from skerry.core.errors import ConflictError, NotFoundError
 from skerry.models.projects import AccessRequest, Role
@@ -34,10 +34,14 @@ def ask_access(connection: Connection, project: str, person: str, role: Role, re
 def list_requests(connection: Connection, project: str) -> list[AccessRequest]:
     """Return the requests that nobody has answered yet, by person."""
     query = select(requests).where(requests.c.project == project, requests.c.status == "asked")
-    return [
-        AccessRequest(person=row.person, role=Role(row.role), reason=row.reason, status=row.status)
-        for row in connection.execute(query.order_by(requests.c.person))
-    ]
+    return [_read(row) for row in connection.execute(query.order_by(requests.c.person))]
+
+
+def find_request(connection: Connection, project: str, person: str) -> AccessRequest | None:
+    """Return the last request of a person, with its answer."""
+    query = select(requests).where(requests.c.project == project, requests.c.person == person)
+    row = connection.execute(query).first()
+    return None if row is None else _read(row)
 
 
 def answer_request(
@@ -68,3 +72,9 @@ def answer_request(
     connection.execute(update(requests).where(*who).values(status=status))
     if grant:
         set_member(connection, project, person, Role(asked.role), last_day)
+
+
+def _read(row: Row[tuple[object, ...]]) -> AccessRequest:
+    return AccessRequest(
+        person=row.person, role=Role(row.role), reason=row.reason, status=row.status
+    )

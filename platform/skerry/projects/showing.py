@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Row, select
 
 from skerry.models.projects import Project, Role
 from skerry.projects.membership import Belonging, list_belonging
-from skerry.projects.requests import list_requests
+from skerry.projects.requests import find_request, list_requests
 from skerry.projects.store import find_project, list_members, read_day, refuse_project
 from skerry.projects.tables import projects
 
@@ -18,7 +18,7 @@ def list_projects(
     belonging = list_belonging(connection, person, today)
     rows = connection.execute(select(projects).order_by(projects.c.name))
     return [
-        _describe(row, belonging.get(row.name), today)
+        _describe(connection, row, person, belonging.get(row.name), today)
         for row in rows
         if sees_all or row.listed or row.name in belonging
     ]
@@ -38,7 +38,7 @@ def show_project(
     own = list_belonging(connection, person, today).get(name)
     if not (sees_all or row.listed or own):
         raise refuse_project(name)
-    shown = _describe(row, own, today)
+    shown = _describe(connection, row, person, own, today)
     if not (sees_all or own):
         return shown
     decides = sees_all or (own is not None and own.role is Role.OWNER)
@@ -50,8 +50,15 @@ def show_project(
     )
 
 
-def _describe(row: Row[tuple[object, ...]], own: Belonging | None, today: date) -> Project:
+def _describe(
+    connection: Connection, row: Row[tuple[object, ...]], person: str, own: Belonging | None,
+    today: date,
+) -> Project:  # fmt: skip
+    last_day = read_day(row.last_day)
+    has_all = own is not None and own.role is not Role.READER
     return Project(
-        name=row.name, title=row.title, listed=row.listed, last_day=read_day(row.last_day),
-        role=own and own.role, notice=own.word_notice(today) if own else "",
+        name=row.name, title=row.title, listed=row.listed, last_day=last_day,
+        is_over=last_day is not None and last_day < today, role=own and own.role,
+        notice=own.word_notice(today) if own else "",
+        request=None if has_all else find_request(connection, row.name, person),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from skerry.core.ownership import check_owner
 from skerry.core.scopes import PROJECTS_GROUP
 from skerry.core.settings import DEFAULT_PROJECT
 from skerry.models.projects import Member, Role
-from skerry.projects.tables import members, projects
+from skerry.projects.tables import members, projects, requests
 
 _RESERVED = frozenset({PROJECTS_GROUP, DEFAULT_PROJECT})
 
@@ -109,6 +109,7 @@ def set_member(
     changed = connection.execute(update(members).where(*who).values(values))
     if not changed.rowcount:
         connection.execute(insert(members).values(project=project, person=person, **values))
+    _close_request(connection, project, person, role)
 
 
 def remove_member(connection: Connection, project: str, person: str) -> None:
@@ -139,6 +140,22 @@ def check_person(text: str) -> str:
     return person
 
 
+def check_last_day(day: date | None, today: date) -> date | None:
+    """Return the last day of something that is to begin, or refuse it if it has passed.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is before today: what is given would never hold.
+    """
+    if day is not None and day < today:
+        raise InvalidInputError(
+            f"The last day {day} is over.",
+            remedy=f"Give {today} (today, in UTC) or a later day, or no last day.",
+        )
+    return day
+
+
 def write_day(day: date | None) -> str | None:
     """Return a day as tables have it."""
     return None if day is None else day.isoformat()
@@ -147,6 +164,17 @@ def write_day(day: date | None) -> str | None:
 def read_day(text: str | None) -> date | None:
     """Return a day of a table."""
     return None if text is None else date.fromisoformat(text)
+
+
+def _close_request(connection: Connection, project: str, person: str, role: Role) -> None:
+    """Let nobody be asked for what a person has got: a reader may still ask to work there."""
+    given = [Role.READER] if role is Role.READER else list(Role)
+    connection.execute(
+        update(requests)
+        .where(requests.c.project == project, requests.c.person == person)
+        .where(requests.c.status == "asked", requests.c.role.in_([each.value for each in given]))
+        .values(status="granted")
+    )
 
 
 def _keep_owner(connection: Connection, project: str, person: str) -> None:

@@ -79,7 +79,7 @@ def create_api(
         create_production_router(stores, self_approval=settings.self_approval),
         create_attempts_router(stores),
         create_audit_router(stores),
-        create_budgets_router(stores),
+        create_budgets_router(stores, hub),
         create_courses_router(stores),
         create_projects_router(stores, hub, members.forget),
         create_clusters_router(stores, gateway),

@@ -1,5 +1,6 @@
 """HTTP routes of budgets: who may use how much in a month, and what starts reserve of it."""
 
+from collections.abc import Collection
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
@@ -32,8 +33,11 @@ from skerry.models.budgets import (
 from skerry.models.projects import Role
 from skerry.production.spending import find_cluster_owner
 from skerry.projects.membership import list_belonging
+from skerry.projects.store import is_project
 from skerry.services.access import speak_for
 from skerry.services.guarded_route import create_router
+from skerry.services.hub_access import HubAccess
+from skerry.services.hub_names import check_holder
 from skerry.services.identity import Identity, require
 from skerry.services.stores import Stores
 
@@ -44,36 +48,31 @@ Starter = Annotated[Identity, Depends(require(Scope.BUDGETS_RESERVE))]
 _HOUR_S = 3600
 
 
-def create_budgets_router(stores: Stores) -> APIRouter:
+def create_budgets_router(stores: Stores, hub: HubAccess) -> APIRouter:
     """Return the routes under ``/budgets``."""
     router = create_router(prefix="/budgets", tags=["budgets"])
-    _add_budgets(router, stores)
+    _add_budgets(router, stores, hub)
     _add_reservations(router, stores)
     return router
 
 
-def _add_budgets(router: APIRouter, stores: Stores) -> None:
+def _add_budgets(router: APIRouter, stores: Stores, hub: HubAccess) -> None:
     @router.get("")
     def list_month(who: Anybody, month: Month | None = None) -> BudgetPage:
         """Show what a month has used: of oneself and one's projects; to operators of everybody."""
-        now = utc_now()
-        shown = month or name_month(now)
-        read_month(shown)
         with stores.reader.connect() as connection:
-            accounts = list_accounts(connection, shown, now, _choose_holders(who))
-            return BudgetPage(month=shown, accounts=accounts, each=_list_each(connection))
+            return _show(connection, _choose_holders(who), month)
 
     @router.put("/{holder}")
     def change_budget(holder: str, order: BudgetOrder, who: Keeper) -> BudgetPage:
         """Set the monthly budget of a person, a project, or each of them (``person:*``)."""
         budget = Budget(check_budget_holder(holder), **order.model_dump())
-        now = utc_now()
         with stores.change(who) as connection:
             set_budget(connection, budget)
-            shown = [] if budget.holder in EACH else [budget.holder]
-            accounts = list_accounts(connection, name_month(now), now, shown)
-            each = _list_each(connection)
-        return BudgetPage(month=name_month(now), accounts=accounts, each=each)
+            is_ours = is_project(connection, budget.holder)
+            page = _show(connection, [] if budget.holder in EACH else [budget.holder])
+        known = is_ours or budget.holder in EACH
+        return page.model_copy(update={"remark": "" if known else _remark(hub, budget.holder)})
 
     @router.delete("/{holder}", status_code=204)
     def delete_budget(holder: str, who: Keeper) -> Response:
@@ -113,6 +112,24 @@ def _find_projects(connection: Connection, person: str) -> set[str]:
     """Return the platform's projects in which a person works: the gateway knows hub groups only."""
     belonging = list_belonging(connection, person, utc_now().date())
     return {name for name, found in belonging.items() if found.role is not Role.READER}
+
+
+def _show(
+    connection: Connection, holders: Collection[str] | None, month: str | None = None
+) -> BudgetPage:
+    now = utc_now()
+    shown = month or name_month(now)
+    read_month(shown)
+    accounts = list_accounts(connection, shown, now, holders)
+    return BudgetPage(month=shown, accounts=accounts, each=_list_each(connection))
+
+
+def _remark(hub: HubAccess, holder: str) -> str:
+    """Say that nobody of a name is there: people may come later, or it is a slip of the pen."""
+    try:
+        return check_holder(hub, holder) or ""
+    except InvalidInputError as unknown:
+        return f"{unknown.what} The budget counts as soon as it does."
 
 
 def _list_each(connection: Connection) -> list[BudgetOfEach]:

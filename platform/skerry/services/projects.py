@@ -26,6 +26,7 @@ from skerry.projects.requests import answer_request, ask_access
 from skerry.projects.showing import list_projects, show_project
 from skerry.projects.store import (
     change_project,
+    check_last_day,
     check_person,
     find_project,
     make_project,
@@ -66,12 +67,13 @@ def _add_projects(router: APIRouter, stores: Stores, hub: HubAccess, forget: For
     def list_seen(who: Anybody) -> ProjectList:
         """List the asker's projects, and those that can be asked for; for operators all."""
         with stores.reader.connect() as connection:
-            found = list_projects(connection, who.owner, _today(), sees_all=_keeps(who))
+            found = list_projects(connection, who.owner, _today(), sees_all=_sees_all(who))
         return ProjectList(projects=found)
 
     @router.post("/projects", status_code=201)
     def create_project(order: ProjectOrder, who: Keeper) -> Project:
         """Make a project, with a person who decides about its members."""
+        check_last_day(order.last_day, _today())
         _refuse_group(hub, order.name)
         check_holder(hub, check_person(order.owner))
         facts = order.model_dump(exclude={"name"})
@@ -85,7 +87,7 @@ def _add_projects(router: APIRouter, stores: Stores, hub: HubAccess, forget: For
     def get_project(project: str, who: Anybody) -> Project:
         """Show a project that is listed, or the asker's own."""
         with stores.reader.connect() as connection:
-            return show_project(connection, project, who.owner, _today(), sees_all=_keeps(who))
+            return show_project(connection, project, who.owner, _today(), sees_all=_sees_all(who))
 
     @router.put("/projects/{project}")
     def update_project(project: str, order: ProjectChange, who: Keeper) -> Project:
@@ -114,10 +116,13 @@ def _add_members(router: APIRouter, stores: Stores, hub: HubAccess, forget: Forg
         with stores.reader.connect() as connection:
             _check_owner(connection, who, project)  # before the hub is asked for names
         check_holder(hub, check_person(person))
+        check_last_day(order.last_day, _today())
         with stores.change(who) as connection:
             _check_owner(connection, who, project)
             set_member(connection, project, person, order.role, order.last_day)
-            changed = show_project(connection, project, who.owner, _today(), sees_all=_keeps(who))
+            changed = show_project(
+                connection, project, who.owner, _today(), sees_all=_sees_all(who)
+            )
         forget()
         return changed
 
@@ -138,30 +143,32 @@ def _add_requests(router: APIRouter, stores: Stores, forget: Forget) -> None:
         """Ask the owners of a listed project for access."""
         with stores.change(who) as connection:
             seen = show_project(connection, project, check_person(who.owner), _today())
-            if seen.role not in (None, Role.READER) or seen.role is order.role:
-                raise ConflictError(
-                    f"You are {seen.role} of the project {project} already.",
-                    remedy="An owner changes roles and last days.",
-                )
+            _check_request(seen, order)
             ask_access(connection, project, who.owner, order.role, order.reason)
-        return seen
+            return show_project(connection, project, who.owner, _today())
 
     @router.post("/projects/{project}/requests/{person}")
     def answer(project: str, person: str, order: AccessAnswer, who: Decider) -> Project:
         """Grant or refuse a request; for owners of the project."""
         with stores.change(who) as connection:
             _check_owner(connection, who, project)
+            day = check_last_day(order.last_day, _today())
             answer_request(
-                connection, project, check_person(person), grant=order.grant,
-                last_day=order.last_day,
-            )  # fmt: skip
-            changed = show_project(connection, project, who.owner, _today(), sees_all=_keeps(who))
+                connection, project, check_person(person), grant=order.grant, last_day=day
+            )
+            changed = show_project(
+                connection, project, who.owner, _today(), sees_all=_sees_all(who)
+            )
         forget()
         return changed
 
 
 def _today() -> date:
     return utc_now().date()
+
+
+def _sees_all(who: Identity) -> bool:
+    return who.may(Scope.PROJECTS_READ, Scope.PROJECTS_MANAGE)
 
 
 def _keeps(who: Identity) -> bool:
@@ -180,6 +187,20 @@ def _check_owner(connection: Connection, who: Identity, project: str) -> None:
         raise ForbiddenError(
             f"{who.account!r} is no owner of the project {project}.",
             remedy="Ask an owner: 'skerry project show' names them to members.",
+        )
+
+
+def _check_request(seen: Project, order: AccessOrder) -> None:
+    """Refuse to ask for what somebody has, and of whom nobody could answer."""
+    if seen.is_over:
+        raise ConflictError(
+            f"The project {seen.name} ended on {seen.last_day}.",
+            remedy="Ask an operator of the platform to give it another last day.",
+        )
+    if seen.role not in (None, Role.READER) or seen.role is order.role:
+        raise ConflictError(
+            f"You are {seen.role} of the project {seen.name} already.",
+            remedy="An owner changes roles and last days.",
         )
 
 

@@ -17,12 +17,12 @@ pytestmark = pytest.mark.long
 
 READING = {
     Scope.CATALOG_READ, Scope.CATALOG_WITHDRAWN, Scope.PRODUCTION_READ, Scope.PLATFORM_ADMIN,
-    Scope.BUDGETS_READ,
+    Scope.BUDGETS_READ, Scope.PROJECTS_READ,
 }  # fmt: skip
 VISITS = {
     "/services/api/": READING,
     "/services/maps/": {Scope.CATALOG_READ, Scope.CATALOG_WITHDRAWN},
-    "/services/dashboards/": READING | {Scope.PRODUCTION_OPERATE},
+    "/services/dashboards/": READING | {Scope.PRODUCTION_OPERATE, Scope.PROJECTS_DECIDE},
 }
 
 

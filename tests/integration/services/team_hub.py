@@ -17,6 +17,8 @@ from skerry.core.hub_settings import HubService, HubSettings
 
 OWNER = "olga"
 PEOPLE = ("ann", "zoe", "bob", "eve")
+SCIENTISTS = ("kim", "lee")
+"""People who look after nothing on the platform."""
 GROUPS = {"lakes": ["ann", "zoe"]}
 ROLES = ("skerry-scientist", "skerry-reviewer", "skerry-operator")
 _DESK = "token-of-the-desk-that-makes-tokens"
@@ -88,7 +90,8 @@ def describe_team(domain: str = "") -> dict[str, str]:
         The domain below which each person has a host; empty if all share one.
     """
     team = {
-        "groups": GROUPS, "roles": ROLES, "people": PEOPLE, "desk": _DESK, "twin": TWIN,
+        "groups": GROUPS, "roles": ROLES, "people": PEOPLE, "scientists": SCIENTISTS,
+        "desk": _DESK, "twin": TWIN,
         "domain": domain,
     }  # fmt: skip
     base = Path(skerry.__file__).parent / "hub" / "jupyterhub_config.py"

@@ -17,7 +17,9 @@ for group, members in team["groups"].items():
 for role in config.JupyterHub.load_roles:
     if role["name"] in team["roles"]:
         role["users"] = [*role.get("users", []), *team["people"]]
-config.Authenticator.allowed_users |= {*team["people"]}
+    if role["name"] == "skerry-scientist":
+        role["users"] = [*role.get("users", []), *team["scientists"]]
+config.Authenticator.allowed_users |= {*team["people"], *team["scientists"]}
 config.JupyterHub.services.append({"name": "desk", "api_token": team["desk"]})
 config.JupyterHub.services.append({"name": "ann", "api_token": team["twin"]})
 for role in config.JupyterHub.load_roles:

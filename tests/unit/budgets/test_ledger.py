@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, select
 from tests.unit.budgets.conftest import HOUR, NOON, SMALL, make_start
 
 from skerry.budgets.accounts import list_accounts
-from skerry.budgets.amounts import Amount, Size
+from skerry.budgets.amounts import Amount, Size, describe_seconds
 from skerry.budgets.ledger import count_spent, count_used, end_now, list_open, reserve, settle
 from skerry.budgets.limits import Budget, are_kept, remove_budget, set_budget
 from skerry.budgets.refusals import BudgetSpentError
@@ -198,3 +198,14 @@ def test_reservations_are_checked_in_turns(engine: Engine) -> None:
 def test_sizes_are_whole_thousandths_and_mebibytes() -> None:
     assert Size.of(0.1, 1) == Size(100, 1)
     assert Size.of(2.3, 1 << 30) == Size(2300, 1024)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (1, "1 second"), (30, "30 seconds"), (60, "1 minute"), (1200, "20 minutes"),
+        (3600, "an hour"), (9000, "2.5 hours"), (3_628_800, "1008 hours"),
+    ],
+)  # fmt: skip
+def test_times_are_told_in_words_and_never_as_powers_of_ten(seconds: int, words: str) -> None:
+    assert describe_seconds(seconds) == words

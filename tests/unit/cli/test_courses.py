@@ -42,7 +42,7 @@ def create(name: str, seats: str) -> str:
 def test_seats_are_kept_listed_and_given_up() -> None:
     with pytest.raises(ConflictError, match="skerry course capacity"):
         create("sar", "5")
-    assert "20 processors, 40 GiB" in call("capacity", "--cores", "20", "--memory-gib", "40")
+    assert "20 processors and 40 GiB" in call("capacity", "--cores", "20", "--memory-gib", "40")
     assert "2096-12-01T00:00:00Z  2096-12-01T17:00:00Z" in create("sar", "5")
     with pytest.raises(ConflictError, match="Together with 'sar'") as refused:
         create("lidar", "6")

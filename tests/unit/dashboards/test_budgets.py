@@ -3,7 +3,7 @@
 import pytest
 
 from skerry.dashboards.budgets import describe_account, draw_budgets, draw_courses
-from skerry.models.budgets import BudgetAccount, BudgetPage, Use
+from skerry.models.budgets import BudgetAccount, BudgetOfEach, BudgetPage, KindUse, Use
 from skerry.models.courses import CourseList
 
 EVIL = '"><script>alert(1)</script>'
@@ -68,3 +68,30 @@ def test_courses_show_their_seats_and_names_are_escaped() -> None:
     assert "<script>" not in html
     assert "3 of 5 taken" in html
     assert "20.5 processors and 40 GiB together" in html
+
+
+def test_large_hours_are_written_out() -> None:
+    account = make_account(1_234_567.5, 0, 10**9)
+    html = draw_budgets(BudgetPage(month="2026-12", accounts=[account], each=[]))
+    assert "998765432.5 of 1000000000 core hours left" in html
+    assert "e+0" not in html
+
+
+def test_budgets_of_each_are_shown_also_where_nobody_has_used_any() -> None:
+    each = [
+        BudgetOfEach(holder="person:*", core_hours=100, memory_hours=400, contact=None),
+        BudgetOfEach(holder="project:*", core_hours=None, memory_hours=5, contact=EVIL),
+    ]
+    html = draw_budgets(BudgetPage(month="2026-12", accounts=[], each=each))
+    assert "Each person: 100 core hours and 400 GiB hours a month" in html
+    assert "Each project: 5 GiB hours a month; ask" in html
+    assert "No budget to show" not in html
+    assert "<script>" not in html
+
+
+def test_kinds_are_lines_of_their_own_on_every_screen() -> None:
+    kinds = [
+        KindUse(kind=kind, use=Use(core_hours=1, memory_hours=2)) for kind in ("server", "run")
+    ]
+    html = draw_budgets(BudgetPage(month="2026-12", accounts=[make_account(kinds=kinds)], each=[]))
+    assert html.count("<li>") == len(kinds)

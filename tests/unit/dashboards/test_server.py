@@ -257,6 +257,7 @@ async def check_errors(client: httpx.AsyncClient) -> None:
 async def check_viewers(client: httpx.AsyncClient) -> None:
     for page, status in (
         ("/", 200), ("/runs", 200), ("/map", 200), ("/map?variable=B02", 200), ("/budgets", 200),
+        ("/budgets?month=May", 404), ("/projects", 200), ("/projects?name=x", 404),
         ("/runs?job=j", 404), ("/run?id=x", 404), ("/map?item=c/i", 404), ("/map?item=c", 422),
     ):  # fmt: skip
         answer = await client.get(PREFIX + page, headers=bearer("ann-token"))
@@ -337,6 +338,7 @@ def test_every_handler_is_decided_and_only_these_ask_nobody():
     }  # fmt: skip
     assert {handler.example for handler in HANDLERS if handler.kind == "page"} == {
         f"{PREFIX}/", f"{PREFIX}/runs", f"{PREFIX}/run", f"{PREFIX}/map", f"{PREFIX}/budgets",
+        f"{PREFIX}/projects",
     }  # fmt: skip
 
 

@@ -107,9 +107,10 @@ def test_pages_and_notebooks_do_not_decide(service: str) -> None:
         Scope.CATALOG_READ, Scope.CATALOG_WITHDRAWN, Scope.PRODUCTION_READ, Scope.PLATFORM_ADMIN,
     }  # fmt: skip
     if service == "dashboards":
-        reading.add(Scope.PRODUCTION_OPERATE)  # runs are started from its pages
+        # runs are started from its pages, and owners of projects decide there
+        reading |= {Scope.PRODUCTION_OPERATE, Scope.PROJECTS_DECIDE}
     if service != "maps":
-        reading.add(Scope.BUDGETS_READ)
+        reading |= {Scope.BUDGETS_READ, Scope.PROJECTS_READ}
     changing = {str(scope) for scope in Scope if scope not in reading}
     assert changing.isdisjoint(viewer_scopes(service))
     # nobody works with withdrawn data in a notebook unawares

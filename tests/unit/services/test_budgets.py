@@ -9,7 +9,7 @@ from tests.unit.services.test_owners_of_work import approve, ask, begin, make_jo
 
 from skerry.core.gateway import name_attempt
 from skerry.core.scopes import ADMIN, OPERATOR, REVIEWER, SCIENTIST, Scope
-from skerry.services import projects
+from skerry.services import hub_names, projects
 
 GROUPS = {"ann": frozenset({"lakes", "role:scientist"}), "zoe": frozenset({"lakes"})}
 HOLDERS = ("person:ann", "person:bob", "project:lakes")
@@ -218,3 +218,21 @@ def test_the_audit_tells_who_set_which_budget(people: People) -> None:
     told = [(entry["who"], entry["action"]) for entry in entries]
     assert told == [("olga", "deleted"), ("keeper", "changed"), ("olga", "created")]
     assert entries[1]["after"] == {"core_hours": None, "memory_hours": 9}
+
+
+def test_a_budget_of_nobody_is_kept_and_says_so(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statuses = {"users/ann": 200, "users/nobody": 404, "groups/lakse": 404}
+    monkeypatch.setattr(hub_names, "_ask", lambda _hub, path: statuses.get(path))
+    said = {
+        holder: ask(people["olga"], "PUT", f"budgets/{holder}", 200, json={"core_hours": 1})[
+            "remark"
+        ]
+        for holder in ("person:ann", "person:nobody", "project:lakse", "person:*", "person:bob")
+    }
+    assert said["person:ann"] == said["person:*"] == ""
+    assert said["person:nobody"].startswith("The hub knows no person 'nobody'.")
+    assert "knows no project 'lakse'" in said["project:lakse"]
+    assert "does not answer" in said["person:bob"]
+    assert see(people, "olga") == said.keys() - {"person:*"}

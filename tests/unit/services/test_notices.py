@@ -11,7 +11,8 @@ from tests.served_api import ServedApi, serve_api, serve_people
 from tests.stac_documents import make_collection
 
 from skerry.core.scopes import OPERATOR, REVIEWER, SCIENTIST
-from skerry.core.time import format_time, utc_now
+from skerry.core.time import format_time, parse_time, utc_now
+from skerry.production import notices
 from skerry.production.tables import jobs, releases, runs
 from skerry.storage.database import database_url, open_database
 
@@ -54,11 +55,30 @@ def test_an_operator_announces_maintenance_and_everybody_reads_it(team: Any) -> 
     assert team["op"].delete("platform/maintenance").status_code == 404
 
 
-def test_maintenance_that_is_over_is_told_no_more(team: Any) -> None:
-    over = PLANNED | {"begins": "2026-01-01T00:00:00Z", "ends": "2026-01-01T01:00:00Z"}
-    team["op"].put("platform/maintenance", json=over).raise_for_status()
+def test_maintenance_that_is_over_is_told_no_more(
+    team: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team["op"].put("platform/maintenance", json=PLANNED).raise_for_status()
+    assert team["nobody"].get("platform/notices").json()["maintenance"] is not None
+    monkeypatch.setattr(notices, "utc_now", lambda: parse_time(PLANNED["ends"]))
     assert team["nobody"].get("platform/notices").json()["maintenance"] is None
     team["op"].delete("platform/maintenance").raise_for_status()
+
+
+def test_maintenance_of_the_past_is_refused_and_what_was_announced_stays(team: Any) -> None:
+    team["op"].put("platform/maintenance", json=PLANNED).raise_for_status()
+    over = PLANNED | {"begins": "2026-01-01T00:00:00Z", "ends": "2026-01-01T01:00:00Z"}
+    refused = team["op"].put("platform/maintenance", json=over)
+    assert refused.status_code == 422
+    assert "ended at 2026-01-01T01:00:00Z" in refused.json()["detail"]
+    told = team["nobody"].get("platform/notices").json()["maintenance"]
+    assert told["ends"] == PLANNED["ends"]
+
+
+def test_maintenance_that_ends_before_it_begins_is_refused_in_words(team: Any) -> None:
+    turned = PLANNED | {"ends": PLANNED["begins"]}
+    refused = team["op"].put("platform/maintenance", json=turned).json()
+    assert refused["detail"] == "Maintenance must end after it begins."
 
 
 @pytest.mark.parametrize(

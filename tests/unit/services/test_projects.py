@@ -25,7 +25,7 @@ def people(api: ServedApi, monkeypatch: pytest.MonkeyPatch) -> Iterator[People]:
     monkeypatch.setattr(projects, "knows_group", lambda _hub, name: name == "team")
     scopes = {
         **dict.fromkeys(("owner", "member", "reader", "stranger"), SCIENTIST),
-        "olga": OPERATOR, "hub": {Scope.PROJECTS_LOOK_UP},
+        "olga": OPERATOR, "looker": {Scope.PROJECTS_READ, Scope.PROJECTS_DECIDE}, "hub": {Scope.PROJECTS_LOOK_UP},
     }  # fmt: skip
     with serve_people(api, scopes) as people:
         api.book.services = {"hub-token"}
@@ -59,6 +59,20 @@ def test_only_operators_make_and_change_projects(people: People) -> None:
         ask(people[name], "PUT", "projects/lakes", status, json=change)
     assert ask(people["olga"], "PUT", "projects/lakes", 200, json=change)["title"] == "Mine"
     ask(people["olga"], "PUT", "projects/rivers", 404, json=change)
+
+
+def test_whoever_may_see_all_projects_changes_none(people: People) -> None:
+    change = {"title": "Lakes", "listed": False, "last_day": None}
+    ask(people["olga"], "PUT", "projects/lakes", 200, json=change)
+    [seen] = ask(people["looker"], "GET", "projects", 200)["projects"]
+    assert seen["name"] == "lakes"
+    shown = ask(people["looker"], "GET", "projects/lakes", 200)
+    assert len(shown["members"]) == 3
+    ask(people["looker"], "PUT", "projects/lakes", 403, json=change)
+    give(people["looker"], "looker", "owner", 404)
+    body = {"grant": True}
+    ask(people["looker"], "POST", "projects/lakes/requests/person:member", 404, json=body)
+    ask(people["looker"], "DELETE", "projects/lakes/members/person:member", 404)
 
 
 def test_a_group_of_the_hub_stays_the_provider_s(people: People) -> None:
@@ -149,13 +163,69 @@ def test_members_work_readers_see_and_whose_day_is_over_does_neither(people: Peo
         answer = people[name].put("stac/collections/bay", json=document)
         assert answer.status_code == changed, (name, answer.text)
     assert ask(people["member"], "GET", "me", 200)["projects"] == ["lakes"]
-    give(people["owner"], "member", "member", last_day=YESTERDAY)
-    give(people["owner"], "reader", "reader", last_day=YESTERDAY)
-    for name in ("member", "reader"):
-        ask(people[name], "GET", "stac/collections/bay", 404)
     change = {"title": "Lakes", "listed": True, "last_day": YESTERDAY}
     ask(people["olga"], "PUT", "projects/lakes", 200, json=change)
-    ask(people["owner"], "GET", "stac/collections/bay", 404)
+    for name in ("owner", "member", "reader"):
+        ask(people[name], "GET", "stac/collections/bay", 404)
+
+
+def test_nothing_is_given_whose_last_day_is_over(people: People) -> None:
+    refused = give(people["owner"], "stranger", "member", 422, last_day=YESTERDAY)
+    assert f"The last day {YESTERDAY} is over." in refused["detail"]
+    order = {
+        "name": "rivers", "title": "Rivers", "owner": "person:owner", "last_day": YESTERDAY,
+    }  # fmt: skip
+    ask(people["olga"], "POST", "projects", 422, json=order)
+    path = "projects/lakes/requests"
+    ask(people["stranger"], "POST", path, 202, json={"reason": "x"})
+    answer = {"grant": True, "last_day": YESTERDAY}
+    ask(people["owner"], "POST", f"{path}/person:stranger", 422, json=answer)
+    assert find_role(people, "stranger") is None
+    give(people["owner"], "stranger", "member", last_day=str(TODAY))
+
+
+def test_nobody_is_asked_in_a_project_that_is_over(people: People) -> None:
+    change = {"title": "Lakes", "listed": True, "last_day": YESTERDAY}
+    assert ask(people["olga"], "PUT", "projects/lakes", 200, json=change)["is_over"]
+    body = {"reason": "I work on lakes"}
+    refused = ask(people["stranger"], "POST", "projects/lakes/requests", 409, json=body)
+    assert f"ended on {YESTERDAY}" in refused["detail"]
+
+
+def test_who_asks_sees_their_own_request_and_its_answer(people: People) -> None:
+    path = "projects/lakes/requests"
+    ask(people["stranger"], "POST", path, 202, json={"reason": "I work on lakes"})
+    for found in (
+        ask(people["stranger"], "GET", "projects/lakes", 200),
+        *ask(people["stranger"], "GET", "projects", 200)["projects"],
+    ):
+        assert found["request"] == {
+            "person": "person:stranger", "role": "member", "reason": "I work on lakes",
+            "status": "asked",
+        }  # fmt: skip
+    assert ask(people["reader"], "GET", "projects/lakes", 200)["request"] is None
+    ask(people["owner"], "POST", f"{path}/person:stranger", 200, json={"grant": False})
+    shown = ask(people["stranger"], "GET", "projects/lakes", 200)
+    assert shown["request"]["status"] == "refused"
+
+
+@pytest.mark.parametrize(("role", "left"), [("member", 0), ("owner", 0), ("reader", 1)])
+def test_a_role_that_is_given_answers_the_request_for_it(
+    people: People, role: str, left: int
+) -> None:
+    path = "projects/lakes/requests"
+    ask(people["stranger"], "POST", path, 202, json={"reason": "x", "role": "member"})
+    given = give(people["owner"], "stranger", role)
+    assert len(given["requests"]) == left, "a reader may still wish to work there"
+
+
+@pytest.mark.parametrize("words", ["", "   "])
+def test_titles_and_reasons_say_something(people: People, words: str) -> None:
+    order = {"name": "rivers", "title": words, "owner": "person:owner"}
+    ask(people["olga"], "POST", "projects", 422, json=order)
+    change = {"title": words, "listed": True, "last_day": None}
+    ask(people["olga"], "PUT", "projects/lakes", 422, json=change)
+    ask(people["stranger"], "POST", "projects/lakes/requests", 422, json={"reason": words})
 
 
 def test_things_are_given_to_a_project_of_the_platform(people: People) -> None:
