@@ -46,8 +46,9 @@ class StartForm:
         self._clock.visible = False
         self._paused = False
         self._row = pn.FlexBox(gap="0 16px", margin=0, align_items="flex-end")
+        title = show_html(render("form_title.html", title=f"Start a run of {job}"))
         self.panel = pn.Card(
-            self._row, self._said, header=show_html(render("form_title.html", title=f"Start a run of {job}")),
+            self._row, self._said, header=title,
             collapsed=True, visible=False,
             sizing_mode="stretch_width", margin=(0, 0, 18, 0),
             stylesheets=[f"{DASHBOARDS_PREFIX}/assets/widget.css"],

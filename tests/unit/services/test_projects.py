@@ -25,7 +25,8 @@ def people(api: ServedApi, monkeypatch: pytest.MonkeyPatch) -> Iterator[People]:
     monkeypatch.setattr(projects, "knows_group", lambda _hub, name: name == "team")
     scopes = {
         **dict.fromkeys(("owner", "member", "reader", "stranger"), SCIENTIST),
-        "olga": OPERATOR, "looker": {Scope.PROJECTS_READ, Scope.PROJECTS_DECIDE}, "hub": {Scope.PROJECTS_LOOK_UP},
+        "olga": OPERATOR, "looker": {Scope.PROJECTS_READ, Scope.PROJECTS_DECIDE},
+        "hub": {Scope.PROJECTS_LOOK_UP},
     }  # fmt: skip
     with serve_people(api, scopes) as people:
         api.book.services = {"hub-token"}
