@@ -272,7 +272,7 @@ def test_a_project_is_asked_for_granted_and_left_on_its_page(team: Team) -> None
 
     decide = team.open(owner, "projects?name=ice")
     expect(decide.locator(f"tr[data-request={stranger}]")).to_contain_text("I map the ice edge.")
-    decide.get_by_label("Who asks").select_option(stranger)
+    decide.get_by_label("Whose request").select_option(stranger)
     decide.get_by_label("Last day").first.fill("2020-01-01")
     decide.get_by_role("button", name="Grant").click()
     expect(decide.get_by_role("alert")).to_contain_text("The last day 2020-01-01 is over")

@@ -148,9 +148,10 @@ def read_month(text: str) -> datetime:
 
 
 def end_month(moment: datetime) -> datetime:
-    """Return the first instant after the month of an instant."""
-    years, month = divmod(moment.month, _MONTHS)
-    return datetime(moment.year + years, month + 1, 1, tzinfo=UTC)
+    """Return the first instant after the month of an instant, both in UTC."""
+    in_utc = moment.astimezone(UTC)
+    years, month = divmod(in_utc.month, _MONTHS)
+    return datetime(in_utc.year + years, month + 1, 1, tzinfo=UTC)
 
 
 def split_months(begun: datetime, ended: datetime) -> Iterator[tuple[str, int]]:

@@ -76,7 +76,7 @@ class ProjectForms:
     def _make_fields(self) -> None:
         self._reason = _style(pn.widgets.TextInput(label="Why, for the owners", max_length=1000))
         self._wished = _style(pn.widgets.Select(label="To be", options=_ROLES))
-        self._who_asks = _style(pn.widgets.Select(label="Who asks", options=_NOBODY))
+        self._who_asks = _style(pn.widgets.Select(label="Whose request", options=_NOBODY))
         self._answer_day = _style(_name_day())
         self._person = _style(pn.widgets.TextInput(label="Person", placeholder="name of the login"))
         self._role = _style(pn.widgets.Select(label="Role", options=_ALL_ROLES))

@@ -1,13 +1,13 @@
 """What a start reserves, when it is refused, and what is counted when it has ended."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import Connection, Engine, select
 from tests.unit.budgets.conftest import HOUR, NOON, SMALL, make_start
 
 from skerry.budgets.accounts import list_accounts
-from skerry.budgets.amounts import Amount, Size, describe_seconds
+from skerry.budgets.amounts import Amount, Size, describe_seconds, split_months
 from skerry.budgets.ledger import count_spent, count_used, end_now, list_open, reserve, settle
 from skerry.budgets.limits import Budget, are_kept, remove_budget, set_budget
 from skerry.budgets.refusals import BudgetSpentError
@@ -209,3 +209,9 @@ def test_sizes_are_whole_thousandths_and_mebibytes() -> None:
 )  # fmt: skip
 def test_times_are_told_in_words_and_never_as_powers_of_ten(seconds: int, words: str) -> None:
     assert describe_seconds(seconds) == words
+
+
+def test_months_begin_in_utc_wherever_a_time_was_written() -> None:
+    east = timezone(timedelta(hours=2))
+    begun = datetime(2026, 12, 1, 0, 30, tzinfo=east)  # still November in UTC
+    assert list(split_months(begun, begun + 3 * HOUR)) == [("2026-11", 5400), ("2026-12", 5400)]

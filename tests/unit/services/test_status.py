@@ -85,7 +85,7 @@ def test_since_when_a_part_is_away_stands_until_it_is_back() -> None:
     began = clock.now = clock.now + timedelta(minutes=5)
     away = look(board)["api"]
     assert (away.state, away.since) == (PartState.AWAY, began)
-    assert board.report().summary == "1 of 1 parts are away: Catalogue, files and jobs."
+    assert board.report().summary == "1 of 1 parts is away: Catalogue, files and jobs."
     clock.now += timedelta(minutes=5)
     assert look(board)["api"].since == began
     assert board.report().seen == clock.now
@@ -172,7 +172,7 @@ def test_the_page_is_for_everybody_and_names_no_place_inside(tmp_path: Path) -> 
     assert "Maintenance is under way" in page.text
     assert "&lt;b&gt;New&lt;/b&gt; version" in page.text
     assert '<th scope="row">Login and notebook servers</th>' in page.text
-    assert "1 of 2 parts are away" in page.text
+    assert "1 of 2 parts is away" in page.text
     assert facts.json()["parts"][1]["state"] == "away"
     for answer in (page, facts):
         assert "127.0.0.1" not in answer.text.replace(url, "")

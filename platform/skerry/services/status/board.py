@@ -148,7 +148,8 @@ def _sum_up(parts: list[PartStatus]) -> str:
     if not parts:
         return "Nothing has been looked at yet."
     if away:
-        return f"{len(away)} of {len(parts)} parts are away: {', '.join(away)}."
+        verb = "is" if len(away) == 1 else "are"
+        return f"{len(away)} of {len(parts)} parts {verb} away: {', '.join(away)}."
     if hindered:
         return "Everything answers, but not all of it works as it should."
     return "Everything works."
