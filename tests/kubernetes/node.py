@@ -25,6 +25,7 @@ from typing import Any
 import httpx
 import psutil
 from tests.kubernetes.server import KubernetesServer, say_ready
+from tests.pod_variables import expand_references
 
 _STEP_S = 0.05
 _JOB_LABEL = "batch.kubernetes.io/job-name"
@@ -211,7 +212,9 @@ class Node:
             "/attempt": folder / "work",
             "/tmp": folder / "temporary",
         }
-        variables = {item["name"]: item["value"] for item in container["env"]}
+        variables: dict[str, str] = {}
+        for item in container["env"]:
+            variables[item["name"]] = expand_references(item["value"], variables)
         for name, value in variables.items():
             for path, place in places.items():
                 if value == path or value.startswith(f"{path}/"):

@@ -90,13 +90,17 @@ def test_the_api_server_accepts_the_pod_that_a_person_chose(hub: ClusterHub) -> 
 def test_what_a_person_is_not_offered_starts_nothing(
     hub: ClusterHub, name: str, choice: dict[str, Any], words: str
 ) -> None:
-    before = hub.list_pods()
+    before, written = hub.list_pods(), len(hub.log.read_text())
     answer = hub.ask("POST", f"users/{name}/server", name, json=choice)
     # the hub of z2jh answers before it has asked the spawner
     assert answer.status_code in (201, 202, 400), answer.text
     wait_until(lambda: words in hub.log.read_text(), 30, words, hub.explain)
     wait_until(lambda: not is_started(hub, name), 30, "nothing starts", hub.explain)
     assert hub.list_pods() == before
+    page = hub.log_in(name).open(f"/hub/spawn-pending/{name}")
+    assert page.status_code == 422
+    assert words in html.unescape(page.text), "its person reads the sentence"
+    assert "Traceback" not in hub.log.read_text()[written:], "the log has one line of it"
 
 
 @pytest.mark.parametrize(("name", "other"), [("ann", "bob"), ("zoe", "ann")])

@@ -111,20 +111,58 @@ def test_an_image_that_cannot_be_had_ends_the_attempt(stage: Stage, reason: str)
 def test_a_registry_that_is_slow_is_waited_for(stage: Stage) -> None:
     executor = stage.start()
     stage.say("Pending", {"waiting": {"reason": "ErrImagePull", "message": "timeout"}})
-    assert executor.poll(stage.name) == AttemptState(Phase.RUNNING, "Waits: timeout")
+    assert executor.poll(stage.name) == AttemptState(Phase.WAITING, "Waits: timeout")
 
 
-def test_no_node_has_room(stage: Stage) -> None:
+def test_no_node_is_large_enough(stage: Stage) -> None:
     executor = stage.start(Limits(time_s=600, memory=2**40), on_node=False)
 
     def is_told() -> bool:
         return "Insufficient memory" in executor.poll(stage.name).detail
 
     wait_until(is_told, LIMIT_S, "the scheduler has looked at all nodes")
-    waiting = executor.poll(stage.name).detail
-    assert waiting.startswith("Waits for a node: 0/")
+    told = executor.poll(stage.name)
+    assert told.phase is Phase.WAITING
+    assert told.detail.startswith("Waits for a larger node since ")
+    assert "it asks for cpu 1 and memory 1099.5 GB. 0/" in told.detail
+    assert stage.make_executor(room_s=0).poll(stage.name) == told, "a larger node may come"
     state = stage.make_executor(start_s=0).poll(stage.name)
-    assert state == AttemptState(Phase.FAILED, f"It did not begin within 0 s. {waiting}")
+    assert state.phase is Phase.UNPLACED
+    assert state.detail.startswith("No node is large enough for it, and no larger node came")
+
+
+def test_a_full_cluster_is_waited_for_and_what_waits_begins_when_there_is_room(
+    stage: Stage,
+) -> None:
+    """The node has memory for one of the two; the real scheduler places the other later."""
+    large = Limits(time_s=600, memory=40 * 2**30)
+    stage.start(large)
+    stage.say("Running", {"running": {"startedAt": _NOW}})
+    executor, second = stage.make_executor(start_s=0), AttemptName(new_id(), 1)
+    executor.start_or_attach(second, write_order(SUCCEED), large)
+
+    def waits_for_room() -> bool:
+        return executor.poll(second).detail.startswith("Waits for room in the cluster since ")
+
+    wait_until(waits_for_room, LIMIT_S, "the scheduler has found no room")
+    assert "Insufficient memory" in executor.poll(second).detail
+    assert executor.poll(second).phase is Phase.WAITING
+    stage.node.is_mute = False
+    stage.end(0)
+    wait_until(lambda: executor.poll(second).is_over, LIMIT_S, "it got the node, and has ended")
+    assert executor.poll(second).phase is Phase.SUCCEEDED
+
+
+def test_no_room_for_too_long(stage: Stage) -> None:
+    large = Limits(time_s=600, memory=40 * 2**30)
+    stage.start(large)
+    second = AttemptName(new_id(), 1)
+    executor = stage.make_executor(room_s=0)
+    executor.start_or_attach(second, write_order(SUCCEED), large)
+    wait_until(lambda: executor.poll(second).is_over, LIMIT_S, "it is given up")
+    state = executor.poll(second)
+    assert state.phase is Phase.UNPLACED
+    assert state.detail.startswith("There was no room for it in the cluster for 0 s. It asks for")
 
 
 def test_evicted(stage: Stage) -> None:

@@ -125,7 +125,7 @@ class Run(BaseModel):
     epoch
         The number of its newest attempt; 0 before the first.
     detail
-        How it ended, for people.
+        How it ended, for people; before its end what it waits for, if it does.
     owner
         To whom it belongs, ``person:<name>`` or ``project:<name>``.
     created_by

@@ -62,6 +62,7 @@ def claim_run(connection: Connection, run_id: str, generation: int) -> int | Non
             epoch=runs.c.epoch + 1,
             progress_done=0,
             progress_cell=None,
+            detail=None,
             started_at=func.coalesce(runs.c.started_at, literal(now, Moment)),
         )
         .returning(runs.c.epoch)

@@ -3,6 +3,7 @@
 Where attempts run, and as what, is the executor's affair.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +29,7 @@ from skerry.production.orders import AttemptResult
 from skerry.production.releases import get_approved
 from skerry.production.run_history import find_run
 from skerry.production.tokens import GRACE_S, TokenMinter
+from skerry.production.waiting import Waiting
 from skerry.storage.absence import persist
 from skerry.storage.database import reading
 from skerry.storage.objects import Objects
@@ -110,7 +112,7 @@ class Attempts:
         except SkerryError as error:
             return Outcome(epoch=epoch, status="failed", detail=str(error))
         try:
-            state = self._watch(name)
+            state = self._watch(name, Waiting(self.engine, name, told=run["detail"]))
         except StoppingError:
             raise
         except BaseException:  # no attempt goes on without a watch, whatever happened
@@ -167,9 +169,8 @@ class Attempts:
             raise CancelledError
 
     def _make_secrets(self, run: RowMapping, epoch: int) -> Mapping[str, str]:
-        token = self.minter.mint(
-            note=f"run {run['id']} attempt {epoch}", life_s=run["timeout_s"] + GRACE_S
-        )
+        life_s = math.ceil(self.executor.longest_wait_s) + run["timeout_s"] + GRACE_S
+        token = self.minter.mint(note=f"run {run['id']} attempt {epoch}", life_s=life_s)
 
         def transact() -> None:
             with self.engine.begin() as connection:
@@ -178,12 +179,13 @@ class Attempts:
         persist(transact)
         return {"JUPYTERHUB_API_TOKEN": token.token, "SKERRY_TOKEN": token.token}
 
-    def _watch(self, name: AttemptName) -> AttemptState:
+    def _watch(self, name: AttemptName, waiting: Waiting) -> AttemptState:
         """Wait for the end of an attempt; end it if its run is cancelled."""
         while True:
             state = self.executor.poll(name)
             if self.stopping():  # the worker itself may have ended it
                 raise StoppingError
+            waiting.hear(state)
             if state.is_over:
                 return state
             if self._is_cancelled(name.run):
@@ -204,7 +206,7 @@ class Attempts:
         run, _ = self._read(name.run)
         if run["published_epoch"] is not None:
             return Outcome(epoch=run["published_epoch"], status="published")
-        if state.phase in (Phase.TIMED_OUT, Phase.OUT_OF_MEMORY):
+        if state.phase in (Phase.TIMED_OUT, Phase.OUT_OF_MEMORY, Phase.UNPLACED):
             return Outcome(name.epoch, "failed", state.detail)
         if run["cancel_requested"]:
             return Outcome(name.epoch, "cancelled", "Cancelled.")

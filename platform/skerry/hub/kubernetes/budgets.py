@@ -15,7 +15,7 @@ SPAWNER = "spawner"
 
 
 class RefusedStartError(SpawnException):  # type: ignore[misc]
-    """A budget, or who answers for budgets, lets no server start."""
+    """A server may not start: its person reads the sentence, the hub's log has a line of it."""
 
     def __init__(self, error: SkerryError, reason: str) -> None:
         super().__init__(str(error), reason=reason, status_code=error.status)

@@ -14,6 +14,7 @@ from skerry.core.cluster_hub_settings import ClusterHubSettings, DaskRules
 from skerry.core.errors import InvalidInputError
 from skerry.core.hub_profiles import count_bytes
 from skerry.core.logs import LOG_FORMAT
+from skerry.core.pod_variables import escape_references
 from skerry.core.settings import GATEWAY_PREFIX, read_variables
 from skerry.hub.kubernetes.budget_desk import BudgetDesk
 from skerry.hub.kubernetes.pods import CONTAINER_SECURITY, POD_SECURITY
@@ -88,7 +89,7 @@ def _set_clusters(config: Any, settings: ClusterHubSettings, rules: DaskRules) -
         "HOME": "/tmp",  # noqa: S108
         "SKERRY_PUBLIC_URL": settings.public_url,
         "SKERRY_URL": settings.public_url,
-        **settings.environment,
+        **{name: escape_references(value) for name, value in settings.environment.items()},
     }
     pod, container = describe_pod(settings.priority_class), describe_container()
     clusters.scheduler_extra_pod_config = clusters.worker_extra_pod_config = pod

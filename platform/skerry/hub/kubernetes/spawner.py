@@ -8,7 +8,7 @@ from traitlets import Instance, Unicode
 
 from skerry.core.cluster_hub_settings import ClusterHubSettings
 from skerry.core.errors import InvalidInputError
-from skerry.hub.kubernetes.budgets import find_projects, reserve_server
+from skerry.hub.kubernetes.budgets import RefusedStartError, find_projects, reserve_server
 from skerry.hub.kubernetes.ends import GONE, explain_idleness, explain_pod
 from skerry.hub.kubernetes.profiles import list_choices, list_profiles
 from skerry.hub.kubernetes.sight import SightedSpawner
@@ -20,11 +20,6 @@ _OPTIONS = frozenset({"profile", "image"})
 
 class ChoiceError(InvalidInputError):
     """Somebody chose what they are not offered."""
-
-    @property
-    def jupyterhub_message(self) -> str:
-        """What the hub's page says."""
-        return str(self)
 
 
 class PersonSpawner(SightedSpawner):
@@ -57,15 +52,17 @@ class PersonSpawner(SightedSpawner):
 
         Raises
         ------
-        ChoiceError
-            If they are not offered it: their groups decide.
-        SpawnException
-            If a budget has not enough left, or the api does not answer.
+        RefusedStartError
+            If they are not offered it, as their groups decide; if a budget has not enough left,
+            or the api does not answer.
         """
         if self.desk is not None:
             await find_projects(self)
         groups = list_groups(self)
-        check_choice(self.user_options or {}, list_profiles(self.settings, groups))
+        try:
+            check_choice(self.user_options or {}, list_profiles(self.settings, groups))
+        except ChoiceError as error:
+            raise RefusedStartError(error, "choice") from None
         self.volumes = list_volumes(self.settings, groups | self.reads)
         self.volume_mounts = list_mounts(self.settings, groups, self.reads)
         # a start that failed leaves this object with its own choices, and KubeSpawner adds to them

@@ -3,6 +3,7 @@
 from typing import Any
 
 from skerry.core.cluster_hub_settings import ClusterHubSettings, IdleRules
+from skerry.core.pod_variables import escape_references
 from skerry.core.settings import GATEWAY_PREFIX
 from skerry.hub.user_servers import DASK_VARIABLES, server_scopes
 
@@ -54,7 +55,10 @@ def user_environment(settings: ClusterHubSettings) -> dict[str, Any]:
         "HOME": settings.home.mount,
         "TZ": "UTC",
         "PYTHONUNBUFFERED": "1",
-        **{name: escape_braces(value) for name, value in settings.environment.items()},
+        **{
+            name: escape_braces(escape_references(value))
+            for name, value in settings.environment.items()
+        },
     }
 
 

@@ -60,6 +60,8 @@ class LocalExecutor:
         The module of which a prepared process waits for the next attempt; None for none.
     """
 
+    longest_wait_s = 0.0
+
     def __init__(
         self, data: DataFolder, *, patience_s: float = 15.0, prepare: str | None = None
     ) -> None:

@@ -80,8 +80,10 @@ class Limits:
 
 
 class Phase(StrEnum):
-    """How far an attempt is. All but `RUNNING` are ends."""
+    """How far an attempt is. All but `WAITING` and `RUNNING` are ends."""
 
+    WAITING = "waiting"
+    """It has not begun: the place where it is to run has no room for it yet, say."""
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     """It ended with exit code 0."""
@@ -91,6 +93,8 @@ class Phase(StrEnum):
     """It was ended: by a signal from outside, or by `Executor.end`."""
     TIMED_OUT = "timed out"
     OUT_OF_MEMORY = "out of memory"
+    UNPLACED = "unplaced"
+    """There was no room for it, for too long, or there can never be."""
     VANISHED = "vanished"
     """Nothing of that name is there, and nothing tells how it ended."""
 
@@ -104,7 +108,7 @@ class AttemptState:
     phase
         How far it is.
     detail
-        How it ended, one sentence for people.
+        How it ended, or what it waits for, for people.
     message
         The last words that it left (`skerry.production.executors.last_words`).
     """
@@ -116,11 +120,19 @@ class AttemptState:
     @property
     def is_over(self) -> bool:
         """Whether it has ended."""
-        return self.phase is not Phase.RUNNING
+        return self.phase not in (Phase.WAITING, Phase.RUNNING)
 
 
 class Executor(Protocol):
-    """A place where attempts run."""
+    """A place where attempts run.
+
+    Attributes
+    ----------
+    longest_wait_s
+        Seconds that an attempt which was started may wait until it begins.
+    """
+
+    longest_wait_s: float = 0.0
 
     def start_or_attach(self, name: AttemptName, order: Order, limits: Limits) -> None:
         """Start an attempt; if it is there already, running or ended, only attach to it.

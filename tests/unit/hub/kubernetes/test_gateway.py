@@ -12,6 +12,7 @@ from dask_gateway_server.backends.kubernetes.backend import KubeClusterConfig
 from dask_gateway_server.backends.kubernetes.controller import KubeController
 from dask_gateway_server.models import User
 from tests.cluster_hub import make_hub, name_image
+from tests.pod_variables import ODD, expand_references
 from traitlets.config import Config
 
 from skerry.core.cluster_hub_settings import DaskRules
@@ -32,7 +33,7 @@ def config() -> Any:
     config = Config()
     config.JupyterHubAuthenticator.jupyterhub_api_url = "http://hub:8081/hub/api"
     config.KubeClusterConfig.scheduler_extra_pod_config = {"hostNetwork": True}
-    configure_gateway(config, make_hub())
+    configure_gateway(config, make_hub(environment={"TEXT": ODD}))
     return config
 
 
@@ -75,6 +76,7 @@ def test_pods_of_clusters_fulfil_the_restricted_standard(config: Any, is_worker:
     variables = {one["name"]: one.get("value") for one in pod["containers"][0]["env"]}
     assert variables["SKERRY_URL"] == "https://skerry.example"
     assert variables["SKERRY_INTERNAL_URL"] == "http://inside.skerry.svc"
+    assert expand_references(variables["TEXT"] or "", {"HOME": "elsewhere"}) == ODD
     assert pod["priorityClassName"] == "skerry-interactive"
     [container] = pod["containers"]
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}

@@ -8,10 +8,11 @@ import pytest
 from kubernetes_asyncio.client import ApiClient
 from tests.cluster_hub import make_hub, name_image
 from tests.kubespawners import configure, make_spawner
+from tests.pod_variables import ODD, expand_references
 from traitlets.config import Config
 
 from skerry.core.hub_profiles import count_bytes
-from skerry.hub.kubernetes.spawner import ChoiceError
+from skerry.hub.kubernetes.budgets import RefusedStartError
 
 PEOPLE = {
     "ann": ("lakes", "lake-keepers", "role:scientist"),
@@ -166,14 +167,14 @@ def test_names_of_projects_lead_nowhere(config: Config) -> None:
 @pytest.mark.parametrize("name", list(PEOPLE))
 def test_only_offered_profiles_and_images_start(config: Config, name: str) -> None:
     for profile in {"small", "large", "gpu", "none"} - OFFERED[name]:
-        with pytest.raises(ChoiceError, match=f"no profile '{profile}' for you"):
+        with pytest.raises(RefusedStartError, match=f"no profile '{profile}' for you"):
             make_pod(config, name, PEOPLE[name], profile=profile)
-    with pytest.raises(ChoiceError, match="has no environment 'any'"):
+    with pytest.raises(RefusedStartError, match="has no environment 'any'"):
         make_pod(config, name, PEOPLE[name], image="any")
-    with pytest.raises(ChoiceError, match="no option 'image--unlisted-choice'"):
+    with pytest.raises(RefusedStartError, match="no option 'image--unlisted-choice'"):
         make_pod(config, name, PEOPLE[name], **{"image--unlisted-choice": "evil"})
     for choice in ({"profile": ["small"]}, {"image": {"name": "last"}}, {"profile": 1}):
-        with pytest.raises(ChoiceError, match="which is no name"):
+        with pytest.raises(RefusedStartError, match="which is no name"):
             make_pod(config, name, PEOPLE[name], **choice)
     chosen = make_pod(config, name, PEOPLE[name], profile="small", image="last")["spec"]
     assert chosen["containers"][0]["image"] == name_image("b")
@@ -181,7 +182,7 @@ def test_only_offered_profiles_and_images_start(config: Config, name: str) -> No
 
 def test_an_image_that_a_profile_leaves_out_is_refused(config: Config) -> None:
     groups = PEOPLE["Bob@Example.org"]
-    with pytest.raises(ChoiceError, match="'gpu' has no environment 'last'"):
+    with pytest.raises(RefusedStartError, match="'gpu' has no environment 'last'"):
         make_pod(config, "bob", groups, profile="gpu", image="last")
 
 
@@ -202,8 +203,15 @@ def test_a_failed_choice_leaves_nothing_in_the_next(config: Config) -> None:
 def test_who_has_no_profile_is_told_so(tmp_path: Path) -> None:
     only = [{"name": "gpu", "title": "GPU", "cpu": 1, "memory": "1Gi", "groups": ["glaciers"]}]
     config = configure(make_hub(profiles=only), tmp_path)
-    with pytest.raises(ChoiceError, match="None of your groups has a profile"):
+    with pytest.raises(RefusedStartError, match="None of your groups has a profile"):
         make_pod(config, "eve", ())
+
+
+def test_variables_of_the_settings_reach_a_server_as_they_are(tmp_path: Path) -> None:
+    config = configure(make_hub(environment={"TEXT": ODD}), tmp_path)
+    pod = make_pod(config, "ann", PEOPLE["ann"])["spec"]
+    values = {one["name"]: one.get("value") for one in pod["containers"][0]["env"]}
+    assert expand_references(values["TEXT"], {"HOME": "/home/ann"}) == ODD
 
 
 def test_the_environment_leads_to_the_platform_and_through_the_own_server(config: Config) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import certifi
 import pytest
 from tests.platform_process import wait_until
+from tests.pod_variables import ODD
 
 from skerry.core.errors import UnavailableError
 from skerry.core.ids import new_id
@@ -56,7 +57,7 @@ def write_order(code: str) -> Order:
     return Order(
         arguments=("-c", code),
         environment=ENVIRONMENT,
-        variables={"SKERRY_RUN": "r"},
+        variables={"SKERRY_RUN": "r", "SKERRY_TEXT": ODD},
         make_secrets=lambda: {"SKERRY_TOKEN": "secret-of-the-attempt"},
     )
 
@@ -224,6 +225,7 @@ class ExecutorContract:
         message = executor.logs(name).decode()
         assert f"('AWS_CA_BUNDLE', {certifi.where()!r})" in message
         assert "('SKERRY_RUN', 'r')" in message
+        assert f"('SKERRY_TEXT', {ODD!r})" in message
         assert "secret-of-the-attempt" in message
         assert "secret-of-the-worker" not in message
 

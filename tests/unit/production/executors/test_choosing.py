@@ -108,14 +108,14 @@ def test_all_settings_of_jobs_are_read(kubernetes: pytest.MonkeyPatch) -> None:
     values = {
         "IMAGES": f'{{"blake3:1": "{other}"}}', "ACCOUNT": "runner", "PULL": "Never", "CPU": "500m",
         "PRIORITY": "production", "CERTIFICATES": "authorities", "START_S": "60", "PULL_S": "10",
-        "LOST_S": "20",
+        "LOST_S": "20", "ROOM_S": "3600",
     }  # fmt: skip
     for name, value in values.items():
         kubernetes.setenv(f"SKERRY_JOBS_{name}", value)
     assert JobSettings.from_environment() == JobSettings(
         namespace="runs", image=IMAGE, images={"blake3:1": other}, account="runner", pull="Never",
         cpu="500m", priority="production", certificates="authorities", start_s=60, pull_s=10,
-        lost_s=20,
+        lost_s=20, room_s=3600,
     )  # fmt: skip
 
 

@@ -37,7 +37,11 @@ def make_pod(
     made = (NOW - timedelta(seconds=age_s)).isoformat()
     container = {"name": "attempt", "image": IMAGE, "imageID": "", "ready": False}
     statuses = [{**container, "restartCount": 0, "state": state}] if state else []
-    spec = {"nodeName": "n1", "containers": [{"name": "attempt", "image": IMAGE}]}
+    asked = {"requests": {"cpu": "500m", "memory": "2000000000"}}
+    spec = {
+        "nodeName": "n1",
+        "containers": [{"name": "attempt", "image": IMAGE, "resources": asked}],
+    }
     metadata = {"name": "p", "creationTimestamp": made}
     if "deletionTimestamp" in told:
         metadata["deletionTimestamp"] = told.pop("deletionTimestamp")
@@ -124,10 +128,10 @@ def disrupted(reason: str, message: str = "") -> list[dict[str, str]]:
             make_pod("Running", deletionTimestamp=(NOW - timedelta(seconds=5)).isoformat()),
             AttemptState(Phase.RUNNING),
         ),
-        (make_pod("Pending"), AttemptState(Phase.RUNNING)),
+        (make_pod("Pending"), AttemptState(Phase.WAITING)),
         (
             make_pod("Pending", {"waiting": {"reason": "ErrImagePull"}}),
-            AttemptState(Phase.RUNNING, "Waits: ErrImagePull"),
+            AttemptState(Phase.WAITING, "Waits: ErrImagePull"),
         ),
     ],
 )
@@ -140,7 +144,7 @@ def test_a_pod(pod: Pod, expected: AttemptState) -> None:
     [
         (
             {"type": "Suspended", "status": "True"},
-            AttemptState(Phase.RUNNING, "Waits for its pod."),
+            AttemptState(Phase.WAITING, "Waits for its pod."),
         ),
         ({"type": "Complete", "status": "True"}, AttemptState(Phase.SUCCEEDED)),
         (
@@ -190,6 +194,75 @@ def test_beyond_its_limits_or_unable_to_begin(pod: Pod, detail: str | None) -> N
     assert (breach.detail if breach is not None else None) == detail
 
 
+_FULL = (
+    "0/3 nodes are available: 1 Insufficient memory, 2 node(s) had untolerated taint(s). "
+    "preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod, "
+    "2 Preemption is not helpful for scheduling."
+)
+_SMALL = (
+    "0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 Insufficient cpu, "
+    "2 Insufficient memory. no new claims to deallocate, preemption: 0/3 nodes are available: "
+    "3 Preemption is not helpful for scheduling."
+)
+_EMPTIED = (
+    "0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient memory. preemption: "
+    "0/3 nodes are available: 3 Preemption is not helpful for scheduling."
+)
+_CLOSED = (
+    "0/3 nodes are available: 3 node(s) had untolerated taint(s). preemption: 0/3 nodes are "
+    "available: 3 Preemption is not helpful for scheduling."
+)
+_OLDER = "0/2 nodes are available: 2 Insufficient memory. preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod."  # noqa: E501
+_NONE = "no nodes available to schedule pods"
+
+
+def place(placed: str, age_s: float, words: str = "") -> dict[str, Any]:
+    """Return what a pod says that got a node, or got none, so long ago."""
+    since = (NOW - timedelta(seconds=age_s)).isoformat()
+    told = {"reason": "Unschedulable", "message": words, "lastTransitionTime": since}
+    return {"conditions": [{"type": "PodScheduled", "status": placed, **told}]}
+
+
+@pytest.mark.parametrize("words", [_FULL, _EMPTIED, _CLOSED, _OLDER, _NONE])
+def test_a_full_cluster_is_waited_for(words: str) -> None:
+    pods = [make_pod("Pending", age_s=86_399, **place("False", 86_399, words))]
+    assert judge(make_job(), pods, NOW, SETTINGS) == AttemptState(
+        Phase.WAITING,
+        "Waits for room in the cluster since 2025-12-31T12:00:01Z: it asks for cpu 500m and "
+        f"memory 2.0 GB. {words}",
+    )
+    assert find_breach(make_job(), pods, NOW, SETTINGS) is None
+    pods = [make_pod("Pending", age_s=86_401, **place("False", 86_401, words))]
+    assert find_breach(make_job(), pods, NOW, SETTINGS) == AttemptState(
+        Phase.UNPLACED,
+        "There was no room for it in the cluster for 86400 s. It asks for cpu 500m and memory "
+        f"2.0 GB. {words}",
+    )
+
+
+def test_what_is_larger_than_each_node_is_refused_unless_a_larger_node_comes() -> None:
+    pods = [make_pod("Pending", age_s=899, **place("False", 899, _SMALL))]
+    waiting = judge(make_job(), pods, NOW, SETTINGS)
+    assert waiting.phase is Phase.WAITING
+    assert waiting.detail.startswith("Waits for a larger node since 2026-01-01T11:45:01Z: it asks")
+    assert find_breach(make_job(), pods, NOW, SETTINGS) is None
+    pods = [make_pod("Pending", age_s=901, **place("False", 901, _SMALL))]
+    assert find_breach(make_job(), pods, NOW, SETTINGS) == AttemptState(
+        Phase.UNPLACED,
+        "No node is large enough for it, and no larger node came within 900 s. It asks for "
+        f"cpu 500m and memory 2.0 GB. {_SMALL}",
+    )
+
+
+def test_a_node_has_its_whole_time_after_a_long_wait_for_room() -> None:
+    waited = make_pod("Pending", age_s=5_000, **place("True", 899))
+    assert find_breach(make_job(), [waited], NOW, SETTINGS) is None
+    slow = make_pod("Pending", age_s=5_000, **place("True", 901))
+    breach = find_breach(make_job(), [slow], NOW, SETTINGS)
+    assert breach is not None
+    assert breach.detail == "It did not begin within 900 s. Its node says nothing."
+
+
 def test_who_is_to_end_before_its_pod_waits_until_kubernetes_makes_none() -> None:
     asked = write_state(AttemptState(Phase.KILLED, "Cancelled."))
     job = make_job(conditions=[{"type": "Suspended", "status": "True"}])
@@ -199,7 +272,7 @@ def test_who_is_to_end_before_its_pod_waits_until_kubernetes_makes_none() -> Non
     job.metadata.annotations[END] = asked
     assert judge(job, [], NOW, SETTINGS) == AttemptState(Phase.KILLED, "Cancelled.")
     job.spec.suspend = False
-    assert judge(job, [], NOW, SETTINGS).phase is Phase.RUNNING, "a pod may be made at this moment"
+    assert judge(job, [], NOW, SETTINGS).phase is Phase.WAITING, "a pod may be made at this moment"
 
 
 def write_pod(**settings: str) -> dict[str, Any]:

@@ -81,6 +81,7 @@ class KubernetesExecutor:
         self._ended: dict[AttemptName, AttemptState] = {}
         self._has_rights = False
         self._closed = False
+        self.longest_wait_s = settings.room_s + settings.start_s
 
     def start_or_attach(self, name: AttemptName, order: Order, limits: Limits) -> None:
         """Make a Job and its Secret and let it go, or attach to the Job of that name.
@@ -118,7 +119,7 @@ class KubernetesExecutor:
     def poll(self, name: AttemptName) -> AttemptState:
         """Return an attempt's state; end it if it is beyond its limits or cannot begin.
 
-        While Kubernetes does not answer, the attempt counts as running.
+        While Kubernetes does not answer, the attempt counts as it was seen last, or as running.
         """
         if (ended := self._ended.get(name)) is not None:
             return ended
@@ -132,7 +133,8 @@ class KubernetesExecutor:
             state = self._look_from_afar(name, sight) or self._look(name)
         except UnavailableError as error:
             _LOG.warning("The attempt %s cannot be seen now: %s", name, error)
-            state = AttemptState(Phase.RUNNING, error.what)
+            phase = last.state.phase if last is not None else Phase.RUNNING
+            state = AttemptState(phase, error.what)
         if not state.is_over:
             self._looks[name] = _Look(number, now, state)
         return state

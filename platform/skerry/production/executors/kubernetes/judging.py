@@ -13,6 +13,7 @@ from lightkube.models.core_v1 import (
 from lightkube.resources.batch_v1 import Job
 from lightkube.resources.core_v1 import Pod
 
+from skerry.core.time import format_time
 from skerry.core.wording import describe_bytes
 from skerry.production.executors.kubernetes.manifest import (
     END,
@@ -20,6 +21,7 @@ from skerry.production.executors.kubernetes.manifest import (
     STATE,
     TIME_LIMIT,
 )
+from skerry.production.executors.kubernetes.room import Shortage, find_placing, find_shortage
 from skerry.production.executors.kubernetes.settings import JobSettings
 from skerry.production.executors.last_words import LastWords, parse_words
 from skerry.production.executors.protocol import AttemptState, Phase
@@ -120,7 +122,7 @@ def judge(job: Job, pods: Sequence[Pod], now: datetime, settings: JobSettings) -
     if asked is not None and (end is not None or (pod is None and _is_held_back(job))):
         end = asked
     if end is None:
-        return AttemptState(Phase.RUNNING, describe_waiting(pod))
+        return _judge_unended(pod)
     words = find_words(pod)
     if words is None or (end.phase is Phase.KILLED and asked is None):
         # who is ended from outside says so, in words that sound as if its notebook had failed
@@ -220,15 +222,33 @@ def _judge_code(end: ContainerStateTerminated) -> AttemptState:
     return AttemptState(Phase.FAILED, f"The run process ended with exit code {end.exitCode}.")
 
 
-def describe_waiting(pod: Pod | None) -> str:
-    """Return what an attempt that has not begun waits for; empty once it has."""
+def _judge_unended(pod: Pod | None) -> AttemptState:
+    """Return the state of an attempt that has not ended: it waits, or is at work."""
     if pod is None:
-        return "Waits for its pod."
-    for condition in (pod.status and pod.status.conditions) or ():
-        if condition.type == "PodScheduled" and condition.status == "False":
-            return f"Waits for a node: {condition.message or condition.reason}"
+        return AttemptState(Phase.WAITING, "Waits for its pod.")
+    if (shortage := find_shortage(pod)) is not None:
+        return AttemptState(Phase.WAITING, _describe_shortage(pod, shortage))
     waiting = find_waiting(pod)
-    return f"Waits: {waiting.message or waiting.reason}" if waiting is not None else ""
+    if waiting is not None:
+        return AttemptState(Phase.WAITING, f"Waits: {waiting.message or waiting.reason}")
+    is_pending = pod.status is None or pod.status.phase == "Pending"
+    return AttemptState(Phase.WAITING if is_pending else Phase.RUNNING)
+
+
+def _describe_shortage(pod: Pod, shortage: Shortage) -> str:
+    what = "a larger node" if shortage.is_too_large else "room in the cluster"
+    since = format_time(shortage.since)
+    return f"Waits for {what} since {since}: it asks for {_describe_size(pod)}. {shortage.words}"
+
+
+def _describe_size(pod: Pod) -> str:
+    """Return what a pod asks for, such as ``cpu 500m and memory 2.1 GB``."""
+    assert pod.spec is not None  # noqa: S101  (the server has answered it)
+    asked = pod.spec.containers[0].resources
+    sizes = dict((asked and asked.requests) or {})
+    if (memory := sizes.get("memory", "")).isdecimal():
+        sizes["memory"] = describe_bytes(int(memory))
+    return " and ".join(f"{name} {size}" for name, size in sorted(sizes.items())) or "nothing"
 
 
 def find_breach(
@@ -239,7 +259,7 @@ def find_breach(
     Parameters
     ----------
     settings
-        In which time it must have begun.
+        How long it may wait for room, and in which time its node must have begun it.
     """
     pod = find_pod(pods)
     began = find_start(pod)
@@ -248,17 +268,36 @@ def find_breach(
         if now > began + timedelta(seconds=float(limit)):
             return AttemptState(Phase.TIMED_OUT, f"Ended after its timeout of {limit} s.")
         return None
-    if pod is None or pod.metadata is None or pod.metadata.creationTimestamp is None:
+    if pod is None:
         return None
-    age_s = (now - pod.metadata.creationTimestamp).total_seconds()
+    if (shortage := find_shortage(pod)) is not None:
+        return _find_end_of_waiting(pod, shortage, now, settings)
+    return _find_failed_start(pod, now, settings)
+
+
+def _find_end_of_waiting(
+    pod: Pod, shortage: Shortage, now: datetime, settings: JobSettings
+) -> AttemptState | None:
+    """Return the end of an attempt that no node has taken for too long."""
+    limit_s = settings.start_s if shortage.is_too_large else settings.room_s
+    if now <= shortage.since + timedelta(seconds=limit_s):
+        return None
+    why = f"There was no room for it in the cluster for {limit_s:g} s"
+    if shortage.is_too_large:
+        why = f"No node is large enough for it, and no larger node came within {limit_s:g} s"
+    size = _describe_size(pod)
+    return AttemptState(Phase.UNPLACED, f"{why}. It asks for {size}. {shortage.words}")
+
+
+def _find_failed_start(pod: Pod, now: datetime, settings: JobSettings) -> AttemptState | None:
+    """Return the end of an attempt whose node does not begin it."""
+    age_s = (now - find_placing(pod)).total_seconds()
     if (fault := _find_fault(pod, age_s, settings)) is not None:
         return AttemptState(Phase.FAILED, fault)
-    if age_s > settings.start_s:
-        waits = describe_waiting(pod) or "Its node says nothing."
-        return AttemptState(
-            Phase.FAILED, f"It did not begin within {settings.start_s:g} s. {waits}"
-        )
-    return None
+    if age_s <= settings.start_s:
+        return None
+    waits = _judge_unended(pod).detail or "Its node says nothing."
+    return AttemptState(Phase.FAILED, f"It did not begin within {settings.start_s:g} s. {waits}")
 
 
 def _find_fault(pod: Pod, age_s: float, settings: JobSettings) -> str | None:

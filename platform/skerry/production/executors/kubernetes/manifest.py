@@ -41,6 +41,7 @@ from lightkube.models.meta_v1 import ObjectMeta, OwnerReference
 from lightkube.resources.batch_v1 import Job
 from lightkube.resources.core_v1 import Pod, Secret
 
+from skerry.core.pod_variables import escape_references
 from skerry.models.releases import Environment
 from skerry.production.environments import STATED_VARIABLE
 from skerry.production.executors.kubernetes.settings import JobSettings
@@ -175,7 +176,7 @@ def _write_pod(name: AttemptName, order: Order, limits: Limits, settings: JobSet
                 imagePullPolicy=settings.pull,
                 command=["python", *order.arguments],
                 workingDir=str(_WORK),
-                env=[EnvVar(name=key, value=value) for key, value in _name_variables(order)],
+                env=_write_variables(order),
                 envFrom=[EnvFromSource(secretRef=SecretEnvSource(name=name_job(name)))],
                 resources=_write_resources(limits, settings),
                 terminationMessagePath=str(LAST_WORDS),
@@ -232,7 +233,7 @@ def _write_resources(limits: Limits, settings: JobSettings) -> ResourceRequireme
     return ResourceRequirements(requests=requests | memory, limits=memory)
 
 
-def _name_variables(order: Order) -> list[tuple[str, str]]:
+def _write_variables(order: Order) -> list[EnvVar]:
     variables = {
         **order.variables,
         **list_inherited(),
@@ -246,4 +247,7 @@ def _name_variables(order: Order) -> list[tuple[str, str]]:
         FILE_VARIABLE: str(LAST_WORDS),
         REASON_VARIABLE: str(_REASONS / "reason"),
     }
-    return sorted(variables.items())
+    return [
+        EnvVar(name=name, value=escape_references(value))
+        for name, value in sorted(variables.items())
+    ]

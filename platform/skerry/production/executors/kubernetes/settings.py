@@ -44,8 +44,11 @@ class JobSettings(BaseModel):
     certificates
         The ConfigMap whose files stand in the folder of the worker's certificate authorities;
         none if None. `SKERRY_JOBS_CERTIFICATES`.
+    room_s
+        Seconds that a pod waits for room in a full cluster. `SKERRY_JOBS_ROOM_S`.
     start_s
-        Seconds in which a pod must have found a node and its image. `SKERRY_JOBS_START_S`.
+        Seconds in which its node must have begun a pod; and in which a larger node must have come
+        if a pod is larger than any. `SKERRY_JOBS_START_S`.
     pull_s
         Seconds in which its image must be had, once it was not had at first.
         `SKERRY_JOBS_PULL_S`.
@@ -68,6 +71,7 @@ class JobSettings(BaseModel):
     cpu: str = "1"
     priority: str | None = None
     certificates: str | None = None
+    room_s: float = 86_400.0
     start_s: float = 900.0
     pull_s: float = 120.0
     lost_s: float = 45.0
@@ -98,7 +102,7 @@ class JobSettings(BaseModel):
             "certificates": _read("SKERRY_JOBS_CERTIFICATES", _LONG_NAME, label),
             **{
                 f"{name}_s": _read_seconds(f"SKERRY_JOBS_{name.upper()}_S")
-                for name in ("start", "pull", "lost")
+                for name in ("room", "start", "pull", "lost")
             },
         }
         return cls(**{name: value for name, value in given.items() if value is not None})
