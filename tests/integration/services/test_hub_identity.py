@@ -142,6 +142,22 @@ def test_a_browser_logs_in_and_its_cookie_alone_changes_nothing(
     )
 
 
+def test_after_signing_off_a_copy_of_the_cookies_is_good_for_nothing(
+    running_platform: RunningPlatform,
+) -> None:
+    platform = running_platform
+    browser = platform.log_in(platform.user, platform.password)
+    with httpx.Client(base_url=browser.base_url, headers=HTML) as thief:
+        for cookie in browser.cookies.jar:
+            thief.cookies.jar.set_cookie(cookie)
+        assert thief.get("/hub/home").status_code == 200
+        loaded = {"Sec-Fetch-Dest": "image"}
+        assert browser.get("/hub/logout", headers=loaded).status_code == 403, "a page's part"
+        assert thief.get("/hub/home").status_code == 200
+        browser.get("/hub/logout")
+        assert thief.get("/hub/home").status_code == 302
+
+
 def test_parallel_first_visits_all_arrive(running_platform: RunningPlatform, secret: str) -> None:
     platform = running_platform
     browser = platform.log_in(platform.user, platform.password)

@@ -5,6 +5,7 @@ from typing import Any
 from skerry.core.cluster_hub_settings import ClusterHubSettings, read_token
 from skerry.core.errors import InvalidInputError
 from skerry.core.scopes import PROJECTS_GROUP
+from skerry.hub.accounts import admit_one
 from skerry.hub.sign_on import set_sign_on
 
 PASSWORD = "password"  # noqa: S105  (the name of its file)
@@ -31,18 +32,9 @@ def set_accounts(config: Any, settings: ClusterHubSettings) -> None:
     if settings.sign_on is not None:
         set_sign_on(config, settings.sign_on)
     elif settings.only_person is not None:
-        _set_password(config, settings.only_person)
+        admit_one(config, settings.only_person, read_token(PASSWORD))
     elif config.JupyterHub.get("authenticator_class", "dummy") in _UNDECIDED:
         raise InvalidInputError(
             "Nothing says how people log in: signOn is missing.",
             remedy="Give the provider's address in the chart's values, or onlyPerson.",
         )
-
-
-def _set_password(config: Any, person: str) -> None:
-    """Let one person in with a password; with it they could take any name that is allowed."""
-    config.JupyterHub.authenticator_class = "shared-password"
-    config.SharedPasswordAuthenticator.user_password = read_token(PASSWORD)
-    config.Authenticator.allow_all = False
-    config.Authenticator.allow_existing_users = False
-    config.Authenticator.allowed_users = {person}

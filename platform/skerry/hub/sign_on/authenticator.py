@@ -20,15 +20,20 @@ from skerry.core.oidc.sign_on_settings import SignOnSettings
 from skerry.core.scopes import PROJECTS_GROUP
 from skerry.core.settings import DEFAULT_PROJECT
 from skerry.hub.sign_on.exchange import Exchange
-from skerry.hub.sign_on.handlers import CallbackHandler, SignOffHandler, SignOnHandler, refuse
+from skerry.hub.sign_on.handlers import (
+    CallbackHandler,
+    ProviderSignOffHandler,
+    SignOnHandler,
+    refuse,
+)
 from skerry.hub.sign_on.membership import (
     apply_groups,
-    end_visits,
     is_account_of_project,
     read_groups,
 )
 from skerry.hub.sign_on.names import AccountNames, Person, suggest_names
 from skerry.hub.sign_on.servers import LivingServers
+from skerry.hub.signing_off import end_visits
 
 
 class NotAdmittedError(ForbiddenError):
@@ -44,7 +49,7 @@ class ProviderAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
 
     login_handler = SignOnHandler
     callback_handler = CallbackHandler
-    logout_handler = SignOffHandler
+    logout_handler = ProviderSignOffHandler
 
     sign_on = Instance(SignOnSettings, help="The settings.", config=True)
     one_person = Bool(True, help="Whether only the listed person may get in.", config=True)

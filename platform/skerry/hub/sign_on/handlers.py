@@ -14,16 +14,13 @@ import re
 from base64 import urlsafe_b64decode
 from typing import Any, NoReturn
 
-from oauthenticator.oauth2 import (
-    OAuthCallbackHandler,
-    OAuthLoginHandler,
-    OAuthLogoutHandler,
-)
+from oauthenticator.oauth2 import OAuthCallbackHandler, OAuthLoginHandler
 from tornado import web
 from tornado.httputil import url_concat
 
 from skerry.core.errors import SkerryError
-from skerry.hub.sign_on.membership import apply_groups, end_visits
+from skerry.hub.sign_on.membership import apply_groups
+from skerry.hub.signing_off import SignOffHandler
 
 _COOKIE = "skerry-sign-on-"
 _FLOW_S = 600
@@ -166,19 +163,8 @@ class CallbackHandler(OAuthCallbackHandler):  # type: ignore[misc]
         return user
 
 
-class SignOffHandler(OAuthLogoutHandler):  # type: ignore[misc]
-    """Ends the session here, then leads to the end of the one at the provider."""
-
-    async def get(self) -> None:
-        """End the session for a person who goes here; not for a page that loads this as a part."""
-        if self.request.headers.get("Sec-Fetch-Dest", "document") != "document":
-            raise web.HTTPError(403, "A page of another address asked to sign you off.")
-        await super().get()
-
-    async def handle_logout(self) -> None:
-        """End all logins of the person: a copy of a browser's cookie is good for nothing then."""
-        if self.current_user is not None:
-            end_visits(self.current_user)
+class ProviderSignOffHandler(SignOffHandler):
+    """Ends the sessions here, then leads to the end of the one at the provider."""
 
     async def render_logout_page(self) -> None:
         """Send the browser on to the provider, which asks whether its session is to end too.

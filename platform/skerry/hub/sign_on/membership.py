@@ -1,6 +1,5 @@
 """Of which groups a person is a member at the provider, and what follows from it in the hub."""
 
-import uuid
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -34,18 +33,6 @@ def read_groups(claims: Mapping[str, Any], path: str) -> frozenset[str] | None:
 def is_account_of_project(user: Any) -> bool:
     """Return whether an account of the hub is a project's: nobody signs on with it."""
     return any(group.name == PROJECTS_GROUP for group in user.groups)
-
-
-def end_visits(user: Any) -> None:
-    """End a person's logins in browsers: at the hub, and at the parts that it let them visit.
-
-    Tokens that they asked for stay; each request that shows one asks for the membership again.
-    """
-    user.orm_user.cookie_id = uuid.uuid4().hex
-    for token in list(user.orm_user.api_tokens):
-        if token.session_id:
-            user.db.delete(token)
-    user.db.commit()
 
 
 def apply_groups(user: Any, groups: Collection[str]) -> None:
