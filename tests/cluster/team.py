@@ -17,7 +17,6 @@ from tests.integration.sign_on.hub import GROUPS, Browser, SignOnHub
 from tests.integration.sign_on.provider import CLIENT, ProviderServer, serve_provider
 from tests.platform_process import wait_until
 
-_CERTIFICATE = "/etc/skerry-authority/ca.crt"
 _SETTLED_S = 300.0
 OPERATIONS = "/eo/operations"
 
@@ -94,18 +93,13 @@ def write_values(front: Front, issuer: str) -> Mapping[str, Any]:
     """Return what an operator changes in a trial's values to let a team in."""
     groups = [*GROUPS, {"group": OPERATIONS, "roles": ["operator"]}]
     settings = {"issuer": issuer, "client_id": CLIENT, "groups": groups}
-    authority = {"mountPath": _CERTIFICATE, "stringData": front.authority.read_text()}
-    hub = {
-        "config": {"JupyterHub": {"subdomain_host": front.url}},
-        "extraEnv": {"SSL_CERT_FILE": _CERTIFICATE},
-        "extraFiles": {"authority": authority},
-    }
     return {
+        "certificates": {"authorities": front.authority.read_text()},
         "publicUrl": front.url,
         "people": {"many": True},
         "signOn": {"settings": settings, "addresses": [PODS]},
         "ingress": {"kind": "ingress", "tlsSecret": TLS_SECRET},
-        "jupyterhub": {"hub": hub},
+        "jupyterhub": {"hub": {"config": {"JupyterHub": {"subdomain_host": front.url}}}},
     }
 
 

@@ -7,6 +7,7 @@ from tests.helm.rendering import DIGEST, Chart
 
 pytestmark = pytest.mark.kubernetes
 
+PEM = "-----BEGIN CERTIFICATE-----"
 _HUB = "jupyterhub"
 _LOOKS_INTO = "--providers.kubernetescrd.namespaces"
 _ONE_NAME = {_HUB: {"hub": {"config": {"JupyterHub": {"subdomain_host": ""}}}}}
@@ -30,6 +31,17 @@ CASES: dict[str, tuple[str, dict[str, Any], tuple[str, str]]] = {
     "a person with the platform's own name": (
         "production", {"people": {"userDomain": "example.org"}},
         ('people.userDomain is "example.org", above publicUrl', "that is not above the platform's"),
+    ),
+    "a provider among the hosts of people": (
+        "production", {"signOn": {"settings": {"issuer": "https://SSO.skerry.example.org:8443/x"}}},
+        (
+            "signOn.settings.issuer is at sso.skerry.example.org, below skerry.example.org",
+            "Give people another domain in people.userDomain",
+        ),
+    ),
+    "a private key among certificates": (
+        "trial", {"certificates": {"authorities": f"{PEM}\n-----BEGIN PRIVATE KEY-----"}},
+        ("holds a private key", "Give certificates alone"),
     ),
     "many people without sign-on": (
         "production", {"signOn": {"settings": {"issuer": ""}}},
@@ -128,4 +140,5 @@ def test_a_misspelt_key_is_refused(chart: Chart) -> None:
 
 
 def test_a_value_of_another_kind_is_refused(chart: Chart) -> None:
+    assert "authorities" in chart.refuse("trial", certificates={"authorities": "our-ca"})
     assert "replicas" in chart.refuse("production", api={"replicas": "two"})

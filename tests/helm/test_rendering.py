@@ -17,6 +17,8 @@ from skerry.production.executors.kubernetes.settings import JobSettings
 
 pytestmark = pytest.mark.kubernetes
 
+PEM = "-----BEGIN CERTIFICATE-----"
+
 
 @pytest.mark.parametrize("values", sorted(ADDED))
 def test_helm_finds_no_fault(fullest_chart: Chart, values: str) -> None:
@@ -100,7 +102,7 @@ def test_the_worker_can_read_where_attempts_run(
     earlier = f"registry.example/analysis@sha256:{'7' * 64}"
     images = [{"name": "last", "title": "Last", "image": earlier, "environment": "sha256:1"}]
     objects = chart.render(
-        "production", servers={"images": images}, certificates={"configMap": "our-ca"}
+        "production", servers={"images": images}, certificates={"authorities": PEM}
     )
     worker = find(objects, "StatefulSet", "skerry-worker")
     [container] = worker["spec"]["template"]["spec"]["containers"]
@@ -116,7 +118,7 @@ def test_the_worker_can_read_where_attempts_run(
     assert jobs.image == f"registry.example.org/skerry/skerry-analysis@{DIGEST}"
     assert jobs.images == {"sha256:1": earlier}
     assert (jobs.pull, jobs.account) == ("IfNotPresent", "skerry-attempt")
-    assert (jobs.priority, jobs.certificates) == ("skerry-production", "our-ca")
+    assert (jobs.priority, jobs.certificates) == ("skerry-production", "skerry-certificates")
     settings = WorkerSettings.from_environment()
     assert (settings.executor, settings.runs, settings.all_runs) == ("kubernetes", 50, None)
     assert settings.memory == 4_000_000_000
@@ -148,6 +150,36 @@ def test_people_of_a_team_do_not_approve_their_own_proposals(
     [container] = api["spec"]["template"]["spec"]["containers"]
     variables = {one["name"]: one.get("value") for one in container["env"]}
     assert variables["SKERRY_SELF_APPROVAL"] == expected
+
+
+def test_all_that_speak_to_the_provider_trust_the_authorities_of_the_values(chart: Chart) -> None:
+    objects = chart.render("production", certificates={"authorities": PEM})
+    hub = find(objects, "ConfigMap", "skerry-hub-settings")["data"]
+    settings = ClusterHubSettings.model_validate_json(hub["hub.json"])
+    folder, _, file = str(settings.authorities).rpartition("/")
+    assert hub[file] == PEM
+    hub_values = yaml.safe_load((CHART / "values.yaml").read_text())["jupyterhub"]["hub"]
+    mounted = {one["name"]: one["mountPath"] for one in hub_values["extraVolumeMounts"]}
+    assert mounted["skerry-settings"] == folder
+    made = {
+        (one["metadata"]["name"], one["metadata"]["namespace"]): one["data"]
+        for one in objects
+        if one["kind"] == "ConfigMap" and "certificates" in one["metadata"]["name"]
+    }
+    places = {("skerry-certificates", "skerry"), ("skerry-certificates", "skerry-attempts"),
+              ("skerry-migrations-certificates", "skerry")}  # fmt: skip
+    assert made == {place: {"ca.crt": PEM} for place in places}
+    for part in ("api", "maps", "dashboards"):
+        [container] = find(objects, "Deployment", f"skerry-{part}")["spec"]["template"]["spec"][
+            "containers"
+        ]
+        variables = {one["name"]: one.get("value") for one in container["env"]}
+        mounts = {one["mountPath"] for one in container["volumeMounts"]}
+        assert variables["SSL_CERT_FILE"] == "/etc/skerry/certificates/ca.crt"
+        assert "/etc/skerry/certificates" in mounts
+    other = chart.render("production", certificates={"authorities": f"{PEM} other"})
+    changed = find(other, "ConfigMap", "skerry-hub-settings")["data"]["hub.json"]
+    assert changed != hub["hub.json"], "so a hub with other authorities starts anew"
 
 
 @pytest.mark.parametrize("values", sorted(ADDED))

@@ -20,6 +20,12 @@
 {{- end -}}
 {{- end -}}
 
+{{- define "skerry.checkCertificates" -}}
+{{- if contains "PRIVATE KEY" .Values.certificates.authorities -}}
+{{- include "skerry.refuse" (dict "what" "certificates.authorities holds a private key, which must not leave its authority." "remedy" "Give certificates alone.") -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "skerry.checkPeople" -}}
 {{- $host := .Values.jupyterhub.hub.config.JupyterHub.subdomain_host | default "" -}}
 {{- if .Values.people.many -}}
@@ -31,6 +37,10 @@
 {{- end -}}
 {{- if hasSuffix (printf ".%s" (include "skerry.userDomain" .)) (include "skerry.publicName" .) -}}
 {{- include "skerry.refuse" (dict "what" (printf "people.userDomain is %q, above publicUrl %q: a person with the first part of that name would have the platform's own name." .Values.people.userDomain .Values.publicUrl) "remedy" "Leave people.userDomain empty, or name a domain that is not above the platform's.") -}}
+{{- end -}}
+{{- $provider := regexReplaceAll ":[0-9]+$" ((urlParse (.Values.signOn.settings.issuer | default "")).host) "" | lower -}}
+{{- if hasSuffix (printf ".%s" (include "skerry.userDomain" .)) $provider -}}
+{{- include "skerry.refuse" (dict "what" (printf "signOn.settings.issuer is at %s, below %s, where each person has a host of their own: whoever has that name there would have the provider's, and *.%s leads to the platform." $provider (include "skerry.userDomain" .) (include "skerry.userDomain" .)) "remedy" "Give people another domain in people.userDomain, or the provider a name that is not below theirs.") -}}
 {{- end -}}
 {{- if not .Values.signOn.settings.issuer -}}
 {{- include "skerry.refuse" (dict "what" "people.many is true, but signOn.settings names no issuer: many people cannot share the one password." "remedy" "Name an OpenID Connect provider in signOn.settings, or set people.many to false.") -}}

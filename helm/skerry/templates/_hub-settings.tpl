@@ -1,4 +1,9 @@
 {{- /* What the hub and the gateway need to know, as the package reads it; no secret is in it. */ -}}
+{{- /* A name that changes with the content, so that a hub with others starts anew. */ -}}
+{{- define "skerry.authoritiesFile" -}}
+authorities-{{ sha256sum .Values.certificates.authorities | trunc 8 }}.pem
+{{- end -}}
+
 {{- define "skerry.hubSettings" -}}
 {{- $dask := (index .Values "dask-gateway").enabled -}}
 {{- $services := list -}}
@@ -21,6 +26,9 @@
 {{- $_ := set $settings "services" $services -}}
 {{- $_ := set $settings "images" (prepend (.Values.servers.images | default list) $current) -}}
 {{- $_ := set $settings "priorityClass" .Values.priorities.interactive.name -}}
+{{- if .Values.certificates.authorities -}}
+{{- $_ := set $settings "authorities" (printf "/etc/skerry/%s" (include "skerry.authoritiesFile" .)) -}}
+{{- end -}}
 {{- if .Values.people.many -}}
 {{- $_ := set $settings "userDomain" (include "skerry.userDomain" .) -}}
 {{- else -}}

@@ -146,7 +146,7 @@ readinessProbe:
 {{- define "skerry.mounts" -}}
 - {name: data, mountPath: /data}
 - {name: temporary, mountPath: /tmp}
-{{- with .Values.certificates.configMap }}
+{{- if .Values.certificates.authorities }}
 - {name: certificates, mountPath: /etc/skerry/certificates, readOnly: true}
 {{- end }}
 {{- end -}}
@@ -171,22 +171,22 @@ readinessProbe:
 {{- end }}
 {{- end -}}
 
-{{- /* Takes: root, values (with `scratch`). */ -}}
+{{- /* Takes: root, values (with `scratch`), certificates (the name of their ConfigMap, if it is another). */ -}}
 {{- define "skerry.volumes" -}}
 - name: data
   emptyDir: {sizeLimit: {{ .values.scratch | default "1Gi" }}}
 - name: temporary
   emptyDir: {sizeLimit: {{ .values.scratch | default "1Gi" }}}
-{{- with .root.Values.certificates.configMap }}
+{{- if .root.Values.certificates.authorities }}
 - name: certificates
-  configMap: {name: {{ . }}}
+  configMap: {name: {{ .certificates | default "skerry-certificates" }}}
 {{- end }}
 {{- end -}}
 
 {{- define "skerry.certificateVariables" -}}
-{{- if .Values.certificates.configMap }}
-- {name: AWS_CA_BUNDLE, value: /etc/skerry/certificates/{{ .Values.certificates.key }}}
-- {name: SSL_CERT_FILE, value: /etc/skerry/certificates/{{ .Values.certificates.key }}}
+{{- if .Values.certificates.authorities }}
+- {name: AWS_CA_BUNDLE, value: /etc/skerry/certificates/ca.crt}
+- {name: SSL_CERT_FILE, value: /etc/skerry/certificates/ca.crt}
 {{- end }}
 {{- end -}}
 

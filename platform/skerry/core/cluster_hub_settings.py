@@ -165,6 +165,8 @@ class ClusterHubSettings(ChartSettings):
         The account on whose behalf runs act; it cannot log in.
     sign_on
         The provider with which people log in; None for the one person's password.
+    authorities
+        A file of certificate authorities, which are trusted besides the usual ones; None for none.
     services
         The platform's other parts.
     images, profiles
@@ -191,6 +193,7 @@ class ClusterHubSettings(ChartSettings):
     only_person: str | None = Field(default=None, min_length=1)
     project: str = DEFAULT_PROJECT
     sign_on: SignOnSettings | None = None
+    authorities: str | None = None
     services: tuple[ServiceAddress, ...]
     images: tuple[ServerImage, ...] = Field(min_length=1)
     profiles: tuple[Profile, ...] = Field(min_length=1)
@@ -233,6 +236,7 @@ class ClusterHubSettings(ChartSettings):
                 f"signOn.accounts does not name onlyPerson ({self.only_person!r}), who could not "
                 "log in then"
             )
+        self._check_provider()
         address = urlsplit(self.public_url)
         name = address.hostname or ""
         if self.user_domain is not None and name.endswith(f".{self.user_domain}"):
@@ -243,6 +247,17 @@ class ClusterHubSettings(ChartSettings):
         if address.scheme != "https" and not is_loopback(name):
             raise ValueError("publicUrl is not https: passwords and tokens would be readable")
         return self
+
+    def _check_provider(self) -> None:
+        """Refuse a provider at a host that a person could have, and that leads to the platform."""
+        if self.sign_on is None or self.user_domain is None:
+            return
+        host = urlsplit(self.sign_on.issuer).hostname or ""
+        if host.endswith(f".{self.user_domain}"):
+            raise ValueError(
+                f"signOn.issuer is at {host!r}, below userDomain {self.user_domain!r}: whoever has "
+                "that name there would have the provider's host"
+            )
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:

@@ -4,6 +4,7 @@ Every error a person can meet descends from `SkerryError`. Programs turn it into
 (`status`) or a line on standard error and an exit code (`exit_code`), never into a stack trace.
 """
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 
@@ -111,3 +112,12 @@ class DiskFullError(UnavailableError):
 
     status = 507
     title = "Disk full"
+
+
+def list_causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and all that led to it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

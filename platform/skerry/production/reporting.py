@@ -1,12 +1,12 @@
 """The calls of a run process to the api: its order, a grant, progress, one request to publish."""
 
 import os
-import ssl
 from functools import cache
 from typing import Any, Self
 
 import httpx
 
+from skerry.core.certificates import read_authorities
 from skerry.core.errors import ConflictError, InvalidInputError, UnavailableError
 from skerry.core.patience import COPYING_S, RUN_S, ask_patiently
 from skerry.core.problems import read_problem
@@ -23,9 +23,7 @@ _TIMEOUT_S = 15.0
 _REFUSALS = frozenset({401, 403, 404, 409})
 
 
-@cache
-def _read_certificates() -> ssl.SSLContext:
-    return httpx.create_ssl_context(trust_env=False)
+_trusted = cache(read_authorities)
 
 
 class Reporter:
@@ -48,14 +46,14 @@ class Reporter:
         self._client = httpx.Client(
             base_url=f"{platform}{API_PREFIX}",
             headers={"Authorization": f"Bearer {token}", **send_request()},
-            verify=_read_certificates(),
+            verify=_trusted(),
             trust_env=False,
         )
 
     @staticmethod
     def prepare() -> None:
         """Do beforehand what is alike for all attempts."""
-        httpx.Client(verify=_read_certificates(), trust_env=False).close()
+        httpx.Client(verify=_trusted(), trust_env=False).close()
 
     @classmethod
     def from_environment(cls) -> Self:

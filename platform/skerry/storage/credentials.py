@@ -18,13 +18,14 @@ from urllib.parse import urlsplit
 import httpx
 from requests_aws4auth import AWS4Auth
 
+from skerry.core.certificates import read_authorities
 from skerry.core.errors import InvalidInputError, UnavailableError
 from skerry.core.time import parse_time
 from skerry.models.grants import BucketAccess
 from skerry.storage.homes import HOMES
 from skerry.storage.objects import check_prefix
 from skerry.storage.remote import UNTRUSTED
-from skerry.storage.s3 import find_endpoint, trust
+from skerry.storage.s3 import find_endpoint
 
 Mode = Literal["read", "write"]
 
@@ -132,7 +133,7 @@ class TokenService:
             try:
                 answer = httpx.post(
                     self.address, data=form, auth=self._signature, timeout=_TIMEOUT_S,
-                    verify=trust(),
+                    verify=read_authorities(),
                 )  # fmt: skip
             except httpx.TransportError as error:
                 # `from None`: the request, which stands in the error, holds a signature

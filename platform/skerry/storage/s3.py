@@ -5,15 +5,14 @@ Consoles, mounted file systems and some providers write an empty object ``a/b/``
 """
 
 import os
-import ssl
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import httpx
 
+from skerry.core.certificates import find_authorities
 from skerry.core.errors import InvalidInputError
 from skerry.core.patience import find_patience
 from skerry.storage import web
@@ -69,40 +68,6 @@ def find_aws(region: str) -> str:
     return f"https://s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
 
 
-def find_certificates(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the file of certificate authorities to trust besides those of the machine.
-
-    Parameters
-    ----------
-    environment
-        Its `AWS_CA_BUNDLE` names the file, in PEM form; None without it.
-
-    Raises
-    ------
-    InvalidInputError
-        If no certificate can be read from it.
-    """
-    file = environment.get("AWS_CA_BUNDLE")
-    if not file:
-        return None
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
-    except OSError:  # SSL's errors too
-        raise InvalidInputError(
-            f"AWS_CA_BUNDLE names {file[:140]!r}, from which no certificate can be read.",
-            remedy="Name a file with certificates in PEM form.",
-        ) from None
-    return Path(file)
-
-
-def trust() -> ssl.SSLContext:
-    """Return the authorities that the machine trusts, and those of `find_certificates`."""
-    context = httpx.create_ssl_context()
-    if certificates := find_certificates():
-        context.load_verify_locations(cafile=certificates)
-    return context
-
-
 def open_store(bucket: str, prefix: str | None, endpoint: str | None, **options: Any) -> Any:
     """Return a new obstore store at an endpoint, None for AWS itself, with Skerry's patience."""
     from obstore.store import S3Store
@@ -112,8 +77,8 @@ def open_store(bucket: str, prefix: str | None, endpoint: str | None, **options:
         "connect_timeout": timedelta(seconds=web.CONNECT_WITHIN_S),
         "user_agent": "skerry",
     }
-    if certificates := find_certificates():
-        client["root_certificate"] = certificates.read_bytes()
+    if authorities := find_authorities("AWS_CA_BUNDLE"):
+        client["root_certificate"] = authorities.read_bytes()
     if endpoint:
         # this name comes before the variables, of which the client reads AWS_ENDPOINT_URL_S3 itself
         options["aws_endpoint_url_s3"] = endpoint

@@ -17,9 +17,10 @@ from typing import Any
 import httpcore
 import httpx
 
+from skerry.core.certificates import read_authorities
 from skerry.core.patience import ask_patiently, find_patience
 from skerry.storage.at_once import REQUESTS
-from skerry.storage.s3 import ADDRESS_ENDED, trust
+from skerry.storage.s3 import ADDRESS_ENDED
 from skerry.storage.web import (
     FAULTS,
     TemporaryError,
@@ -220,4 +221,4 @@ def _naming_silence(path: str) -> Iterator[None]:
 @cache
 def _connect(_certificates: str | None) -> httpcore.ConnectionPool:
     """Return the connections to stores; there are others where another authority is named."""
-    return open_pool(trust(), 2 * REQUESTS)
+    return open_pool(read_authorities(), 2 * REQUESTS)

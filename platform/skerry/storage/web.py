@@ -28,6 +28,7 @@ from skerry.core.addresses import (
     is_named_origin,
     resolve_name,
 )
+from skerry.core.certificates import read_authorities
 from skerry.core.errors import (
     ForbiddenError,
     InvalidInputError,
@@ -309,7 +310,7 @@ def _prepare(
 
 @cache
 def _open_checked(resolve: Resolver) -> httpcore.ConnectionPool:
-    return open_pool(httpx.create_ssl_context(), _CONNECTIONS, _CheckedConnections(resolve))
+    return open_pool(read_authorities(), _CONNECTIONS, _CheckedConnections(resolve))
 
 
 class _CheckedConnections(httpcore.SyncBackend):

@@ -8,6 +8,12 @@ from tests.cluster_hub import describe_hub, make_hub
 from skerry.core.cluster_hub_settings import ClusterHubSettings, read_token
 from skerry.core.errors import InvalidInputError
 
+_SIGN_ON = {
+    "issuer": "https://sso.people.skerry.example/realms/eo",
+    "client_id": "skerry",
+    "groups": [{"group": "/eo"}],
+}
+
 
 def test_settings_are_the_same_after_the_chart_has_written_them() -> None:
     settings = make_hub()
@@ -35,6 +41,7 @@ def test_more_than_one_person_needs_a_domain_for_each() -> None:
         ({"publicUrl": "http://skerry.example"}, "not https"),
         ({"publicUrl": "https://skerry.example/"}, "publicUrl"),
         ({"publicUrl": "https://eo.people.example", "userDomain": "people.example"}, "above the"),
+        ({"signOn": _SIGN_ON}, "'sso.people.skerry.example', below userDomain"),
         ({"colour": "blue"}, "colour"),
         ({"profiles": []}, "profiles"),
         (

@@ -1,13 +1,13 @@
 """Asks an address, and says in words why there is no answer: name, port, certificate or silence."""
 
 import socket
-import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import httpx
 
-from skerry.core.errors import UnavailableError
+from skerry.core.certificates import NAME_AUTHORITY, find_distrust, read_authorities
+from skerry.core.errors import UnavailableError, list_causes
 from skerry.core.oidc.provider import is_loopback
 
 _ANSWER_WITHIN_S = 10.0
@@ -33,6 +33,7 @@ def ask(
         return httpx.request(
             method, url, headers=dict(headers or {}), follow_redirects=False,
             timeout=httpx.Timeout(_ANSWER_WITHIN_S, connect=_CONNECT_WITHIN_S),
+            verify=read_authorities(),
             trust_env="." in host and not is_loopback(host),  # one word is a name of the cluster
         )  # fmt: skip
     except httpx.HTTPError as error:
@@ -42,19 +43,16 @@ def ask(
 def _explain(url: str, error: httpx.HTTPError) -> SilentError:
     parts = urlsplit(url)
     place = parts.netloc
-    causes = list(_list_causes(error))
+    causes = list(list_causes(error))
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         return SilentError(
             f"The name {parts.hostname} leads nowhere.",
             remedy="Check the name; on Kubernetes see that its Service is there, and that this pod "
             "may ask the name server (network.dnsNamespace).",
         )
-    refused = [cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)]
-    if refused:
+    if (distrust := find_distrust(error)) is not None:
         return SilentError(
-            f"The certificate of {place} is not trusted here: {refused[0].verify_message}.",
-            remedy="Renew it, or name its authority in SSL_CERT_FILE (certificates.configMap of "
-            "the chart).",
+            f"The certificate of {place} is not trusted here: {distrust}.", remedy=NAME_AUTHORITY
         )
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return SilentError(
@@ -75,12 +73,3 @@ def _explain(url: str, error: httpx.HTTPError) -> SilentError:
     return SilentError(
         f"{place} does not answer ({type(error).__name__}).", remedy="Read its log, and try again."
     )
-
-
-def _list_causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and all that led to it."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__  # type: ignore[assignment]

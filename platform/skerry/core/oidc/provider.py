@@ -6,7 +6,6 @@ Source: OpenID Connect Discovery 1.0, section 4; RFC 9207 for the issuer in answ
 import asyncio
 import ipaddress
 import json
-import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
+from skerry.core.certificates import NAME_AUTHORITY, find_distrust, read_authorities
 from skerry.core.errors import UnavailableError
 
 _LARGEST = 1 << 20
@@ -88,10 +88,8 @@ class ProviderDocument(BaseModel):
     authorization_response_iss_parameter_supported: bool = False
 
 
-@cache
-def _read_certificates() -> ssl.SSLContext:
-    """Return the authorities to trust: reading them takes longer than most answers."""
-    return httpx.create_ssl_context()
+_trusted = cache(read_authorities)
+"""Reading them takes longer than most answers."""
 
 
 async def fetch_json(url: str) -> Any:
@@ -130,9 +128,7 @@ async def ask_json(
     try:
         async with (
             asyncio.timeout(_ANSWER_WITHIN_S),
-            httpx.AsyncClient(
-                timeout=_TIMES, trust_env=trust_env, verify=_read_certificates()
-            ) as client,
+            httpx.AsyncClient(timeout=_TIMES, trust_env=trust_env, verify=_trusted()) as client,
             client.stream(method, url, headers=sent, data=form) as answer,
         ):
             status = answer.status_code
@@ -147,6 +143,11 @@ async def ask_json(
                     raise _away(url, "its answer is larger than 1 MiB")
         return status, json.loads(body)
     except (httpx.HTTPError, TimeoutError) as error:
+        if (distrust := find_distrust(error)) is not None:
+            raise ProviderAwayError(
+                f"The sign-on provider's certificate at {url} is not trusted here: {distrust}.",
+                remedy=NAME_AUTHORITY,
+            ) from None
         raise _away(url, f"it does not answer, {type(error).__name__}") from None
     except ValueError:
         raise _away(url, "its answer is no JSON") from None

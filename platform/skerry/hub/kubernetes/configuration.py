@@ -1,5 +1,6 @@
 """The whole configuration of the hub on Kubernetes: each setter does one thing."""
 
+import os
 from typing import Any
 
 from skerry.core.cluster_hub_settings import ClusterHubSettings
@@ -25,6 +26,7 @@ def configure_hub(config: Any, settings: ClusterHubSettings) -> None:
     SkerryError
         If a secret is missing, or the settings contradict what is there.
     """
+    _set_authorities(settings)
     set_addresses(config, settings)
     set_services(config, settings)
     set_roles(config, settings)
@@ -37,3 +39,9 @@ def configure_hub(config: Any, settings: ClusterHubSettings) -> None:
     set_budgets(config, settings)
     set_idle_culling(config, settings)
     set_pages(config, settings)
+
+
+def _set_authorities(settings: ClusterHubSettings) -> None:
+    """Let all that this process asks, such as the provider, be trusted by these authorities too."""
+    if settings.authorities is not None:
+        os.environ["SSL_CERT_FILE"] = settings.authorities

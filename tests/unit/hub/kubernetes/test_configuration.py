@@ -1,3 +1,4 @@
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,11 @@ from tests.cluster_hub import make_hub
 from tests.kubespawners import configure
 from traitlets.config import Config
 
-from skerry.core.cluster_hub_settings import IdleRules
+from skerry.core.cluster_hub_settings import TOKENS_VARIABLE, IdleRules
 from skerry.core.errors import InvalidInputError
 from skerry.core.scopes import ADMIN, REVIEWER, RUN, SCIENTIST
 from skerry.hub.kubernetes.addresses import name_hosts
+from skerry.hub.kubernetes.configuration import configure_hub
 from skerry.hub.kubernetes.ends import explain_idleness, explain_pod
 from skerry.hub.roles import viewer_scopes
 
@@ -103,7 +105,7 @@ def test_each_person_has_a_host_and_the_platform_has_one(config: Any) -> None:
 def test_a_platform_of_one_person_needs_no_domain(tmp_path: Path) -> None:
     config = configure(make_hub(userDomain=None, onlyPerson="ann"), tmp_path)
     assert "subdomain_host" not in config.JupyterHub
-    assert config.JupyterHub.authenticator_class == "shared-password"
+    assert config.JupyterHub.authenticator_class.endswith(".PasswordAuthenticator")
     assert config.Authenticator.allowed_users == {"ann"}
     assert not config.Authenticator.allow_existing_users
     assert not config.Authenticator.allow_all
@@ -204,3 +206,15 @@ def test_idle_and_old_servers_are_told_apart_from_those_that_people_end() -> Non
     assert "end after 24 hours" in explain(5, 24)
     assert "nobody used it" in explain_idleness(None, NOW - timedelta(hours=2), rules, NOW)
     assert explain_idleness(None, None, rules, NOW) == ""
+
+
+def test_authorities_of_the_settings_are_trusted_by_the_whole_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configure(make_hub(), tmp_path)
+    monkeypatch.setenv(TOKENS_VARIABLE, str(tmp_path))
+    monkeypatch.setenv("SSL_CERT_FILE", "/elsewhere.pem")
+    configure_hub(config, make_hub())
+    assert os.environ["SSL_CERT_FILE"] == "/elsewhere.pem"
+    configure_hub(config, make_hub(authorities="/etc/skerry/authorities.pem"))
+    assert os.environ["SSL_CERT_FILE"] == "/etc/skerry/authorities.pem"
