@@ -236,9 +236,11 @@ def _judge_unended(pod: Pod | None) -> AttemptState:
 
 
 def _describe_shortage(pod: Pod, shortage: Shortage) -> str:
-    what = "a larger node" if shortage.is_too_large else "room in the cluster"
-    since = format_time(shortage.since)
-    return f"Waits for {what} since {since}: it asks for {_describe_size(pod)}. {shortage.words}"
+    words = "Waits for room in the cluster since"
+    if shortage.is_too_large:
+        words = "Waits for a larger node since"
+    since, size = format_time(shortage.since), _describe_size(pod)
+    return f"{words} {since}: it asks for {size}. {shortage.words}"
 
 
 def _describe_size(pod: Pod) -> str:
