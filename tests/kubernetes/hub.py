@@ -264,6 +264,7 @@ def _prepare(hub: ClusterHub, folder: Path, changes: dict[str, Any]) -> dict[str
         "SKERRY_HUB_TOKENS": str(tokens),
         "KUBECONFIG": str(hub.kubernetes.write_config("hub", token, hub.namespace)),
         "HOME": str(folder),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}",
     }
 

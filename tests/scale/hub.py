@@ -155,7 +155,8 @@ def _prepare(
     team = {
         "url": url.replace("skerry.localhost", "127.0.0.1"), "hub_url": hub_url,
         "proxy_url": f"http://127.0.0.1:{free_port()}", "proxy_command": find_proxy_command(),
-        "folder": str(folder), "password": PASSWORD, "people": people, "desk": DESK,
+        "folder": str(folder), "namespace": "scale", "password": PASSWORD, "people": people,
+        "desk": DESK,
         "groups": groups | {"role:scientist": people},
         "database": database.replace("postgresql://", "postgresql+psycopg://"),
     }  # fmt: skip
