@@ -10,7 +10,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from skerry.client.login import Login, find_login
-from skerry.core.errors import InvalidInputError, SkerryError, UnavailableError
+from skerry.core.errors import InvalidInputError, SkerryError, UnavailableError, describe_first
 from skerry.core.patience import ask_patiently, find_patience
 from skerry.core.problems import read_problem
 from skerry.core.request_ids import send_request
@@ -156,11 +156,10 @@ class Session:
         try:
             return kind.model_validate_json(response.content)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            place = ".".join(str(step) for step in first["loc"]) or "the answer"
+            fault = describe_first(error.errors(include_url=False), "the answer")
             raise UnreadableAnswerError(
                 f"The platform at {self.url} answers {method} {path} in a form that Skerry "
-                f"{VERSION} cannot read ({place}: {first['msg']}).",
+                f"{VERSION} cannot read ({fault}).",
                 remedy="Use the version of Skerry that the platform has.",
             ) from None
 

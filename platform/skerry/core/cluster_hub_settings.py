@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
-from skerry.core.errors import InvalidInputError
+from skerry.core.errors import InvalidInputError, describe_first
 from skerry.core.hosts import LOOPBACK_NAMES
 from skerry.core.hub_profiles import (
     ChartSettings,
@@ -297,10 +297,8 @@ class ClusterHubSettings(ChartSettings):
         try:
             return cls.model_validate_json(text if holds_it else Path(text).read_bytes())
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(map(str, first["loc"])) or "the whole"
             raise InvalidInputError(
-                f"{path}: {place}: {first['msg'].removeprefix('Value error, ')}.",
+                f"{path}: {describe_first(error.errors(include_url=False, include_input=False))}.",
                 remedy="Correct this setting in the chart's values.",
             ) from None
 

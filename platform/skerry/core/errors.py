@@ -4,8 +4,8 @@ Every error a person can meet descends from `SkerryError`. Programs turn it into
 (`status`) or a line on standard error and an exit code (`exit_code`), never into a stack trace.
 """
 
-from collections.abc import Iterator
-from typing import ClassVar
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
 
 
 class SkerryError(Exception):
@@ -112,6 +112,21 @@ class DiskFullError(UnavailableError):
 
     status = 507
     title = "Disk full"
+
+
+def describe_first(errors: Sequence[Any], whole: str = "the whole") -> str:
+    """Return where the first of a model's errors is, and what it says.
+
+    Parameters
+    ----------
+    errors
+        The list of a `ValidationError` of pydantic.
+    whole
+        The word for all of what was checked.
+    """
+    first = errors[0]
+    place = ".".join(map(str, first["loc"])) or whole
+    return f"{place}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def list_causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -4,7 +4,7 @@ import os
 
 from pydantic import TypeAdapter, ValidationError
 
-from skerry.core.errors import InvalidInputError
+from skerry.core.errors import InvalidInputError, describe_first
 from skerry.core.hub_profiles import Profile, count_bytes
 
 VARIABLE = "SKERRY_PROFILES"
@@ -23,10 +23,8 @@ def read_profile_sizes() -> dict[str, tuple[float, int]]:
     try:
         profiles = _PROFILES.validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
         raise InvalidInputError(
-            f"{VARIABLE}: {place}: {first['msg']}.",
+            f"{VARIABLE}: {describe_first(error.errors(include_url=False, include_input=False))}.",
             remedy="Correct servers.profiles in the chart's values.",
         ) from None
     return {each.name: (each.cpu, count_bytes(each.memory)) for each in profiles}

@@ -7,9 +7,37 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 from skerry.core.errors import InvalidInputError
+from skerry.core.settings import read_number
 
-_CPU = re.compile(r"(\d{1,4}(?:\.\d{1,3})?|\d{1,7}m)")
-_MEGABYTE = 1_000_000
+_CPU = re.compile(r"(?=.*[1-9])(\d{1,4}(\.\d{1,3})?|\d{1,7}m)")
+
+
+def read_cpu() -> str:
+    """Return the processors of an attempt, in words of Kubernetes: `SKERRY_JOBS_CPU`, else ``1``.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no number of processors above zero.
+    """
+    text = os.environ.get("SKERRY_JOBS_CPU") or "1"
+    if not _CPU.fullmatch(text):
+        raise InvalidInputError(
+            f"SKERRY_JOBS_CPU is {text[:120]!r}.", remedy="Write processors such as 2, 0.5 or 500m."
+        )
+    return text
+
+
+def read_memory() -> int | None:
+    """Return the bytes that an attempt may take: `SKERRY_RUN_MEMORY_MB`; None for no limit.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no whole number of megabytes above zero.
+    """
+    number = read_number("SKERRY_RUN_MEMORY_MB", 100_000_000, "whole megabytes")
+    return number * 1_000_000 if number else None
 
 
 class RunSize(BaseModel):
@@ -37,12 +65,6 @@ class RunSize(BaseModel):
         InvalidInputError
             If a value cannot be read.
         """
-        cpu = os.environ.get("SKERRY_JOBS_CPU") or "1"
-        memory = os.environ.get("SKERRY_RUN_MEMORY_MB") or "0"
-        if not _CPU.fullmatch(cpu) or not memory.isdecimal():
-            raise InvalidInputError(
-                f"SKERRY_JOBS_CPU is {cpu[:40]!r}, SKERRY_RUN_MEMORY_MB {memory[:40]!r}.",
-                remedy="Write processors such as 2, 0.5 or 500m, and whole megabytes.",
-            )
+        cpu = read_cpu()
         cores = int(cpu[:-1]) / 1000 if cpu.endswith("m") else float(cpu)
-        return cls(cores=cores, memory=int(memory) * _MEGABYTE)
+        return cls(cores=cores, memory=read_memory() or 0)

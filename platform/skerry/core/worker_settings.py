@@ -5,6 +5,7 @@ import os
 from pydantic import BaseModel, ConfigDict
 
 from skerry.core.errors import InvalidInputError
+from skerry.core.run_size import read_memory
 from skerry.core.settings import read_number, read_switch
 
 LONGEST_KEPT_DAYS = 36_500
@@ -95,12 +96,11 @@ class WorkerSettings(BaseModel):
         """
         runs = read_number("SKERRY_WORKER_RUNS", 1000, "a whole number of runs")
         all_runs = read_number("SKERRY_ALL_RUNS", 100_000, "a whole number of runs")
-        memory = read_number("SKERRY_RUN_MEMORY_MB", 100_000_000, "whole megabytes")
         one = runs or cls().runs
         return cls(
             runs=min(one, all_runs) if all_runs else one,
             all_runs=all_runs,
-            memory=memory * 1_000_000 if memory else None,
+            memory=read_memory(),
             prepared=read_switch("SKERRY_PREPARED_RUN"),
             executor=_read_executor(),
         )

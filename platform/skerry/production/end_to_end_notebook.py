@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from nbformat.v4 import new_code_cell, new_notebook
+
 _IMPORTS = """\
 import numpy as np
 import rioxarray
@@ -25,22 +27,16 @@ skerry.publish(
 
 def make_notebook(output: str) -> dict[str, Any]:
     """Return the notebook (nbformat 4.5), which publishes one variable as `output`."""
-    cells = (_IMPORTS, _PARAMETERS, _PUBLISH.format(output=output))
-    return {
-        "nbformat": 4,
-        "nbformat_minor": 5,
-        "metadata": {
-            "kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}
-        },
-        "cells": [
-            {
-                "cell_type": "code",
-                "id": f"cell-{number}",
-                "metadata": {"tags": ["parameters"]} if source == _PARAMETERS else {},
-                "source": source,
-                "outputs": [],
-                "execution_count": None,
-            }
-            for number, source in enumerate(cells)
-        ],
-    }
+    sources = (_IMPORTS, _PARAMETERS, _PUBLISH.format(output=output))
+    cells = [
+        new_code_cell(  # type: ignore[no-untyped-call]
+            source, id=f"cell-{number}",
+            metadata={"tags": ["parameters"]} if source == _PARAMETERS else {},
+        )
+        for number, source in enumerate(sources)
+    ]  # fmt: skip
+    kernel = {"name": "python3", "language": "python", "display_name": "Python 3"}
+    notebook: dict[str, Any] = new_notebook(  # type: ignore[no-untyped-call]
+        cells=cells, metadata={"kernelspec": kernel}
+    )
+    return notebook

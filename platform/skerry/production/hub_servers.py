@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import httpx
-
 from skerry.core.errors import UnavailableError
 from skerry.core.settings import read_variables
+from skerry.production.hub_api import HubApi
 
-_TIMEOUT_S = 15.0
 _PAGE = 200
 _PAGES = "application/jupyterhub-pagination+json"
 
@@ -24,8 +22,7 @@ class HubServers:
     """
 
     def __init__(self, hub_api: str, token: str) -> None:
-        self._url = f"{hub_api.rstrip('/')}/users"
-        self._headers = {"Authorization": f"token {token}", "Accept": _PAGES}
+        self._hub = HubApi(hub_api, token)
 
     @classmethod
     def from_environment(cls) -> "HubServers":
@@ -42,23 +39,17 @@ class HubServers:
         """
         found: set[str] = set()
         offset: int | None = 0
-        with httpx.Client(timeout=_TIMEOUT_S, trust_env=False, headers=self._headers) as client:
-            while offset is not None:
-                page = self._ask(client, offset)
-                for user in page["items"]:
-                    found |= {f"server/{user['name']}/{name}" for name in user.get("servers", {})}
-                following = page["_pagination"]["next"]
-                offset = following["offset"] if following else None
+        while offset is not None:
+            page = self._ask(offset)
+            for user in page["items"]:
+                found |= {f"server/{user['name']}/{name}" for name in user.get("servers", {})}
+            following = page["_pagination"]["next"]
+            offset = following["offset"] if following else None
         return found
 
-    def _ask(self, client: httpx.Client, offset: int) -> dict[str, Any]:
-        wanted: dict[str, str | int] = {"state": "active", "offset": offset, "limit": _PAGE}
-        try:
-            answer = client.get(self._url, params=wanted)
-        except httpx.TransportError as error:
-            raise UnavailableError(
-                f"The hub does not answer ({type(error).__name__}).", remedy="It is tried again."
-            ) from None
+    def _ask(self, offset: int) -> dict[str, Any]:
+        wanted = {"state": "active", "offset": offset, "limit": _PAGE}
+        answer = self._hub.ask("GET", "/users", params=wanted, headers={"Accept": _PAGES})
         if not answer.is_success:
             raise UnavailableError(
                 f"The hub does not list servers ({answer.status_code}).",

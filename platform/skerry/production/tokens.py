@@ -2,16 +2,14 @@
 
 from dataclasses import dataclass, field
 
-import httpx
-
 from skerry.core.errors import UnavailableError
 from skerry.core.scopes import RUN
 from skerry.core.settings import DEFAULT_PROJECT, read_variables
+from skerry.production.hub_api import HubApi
 
 GRACE_S = 600
 """Seconds that a token lives beyond its attempt's timeout: publishing may have to wait."""
 
-_TIMEOUT_S = 15.0
 _GONE = frozenset({403, 404})
 
 
@@ -42,12 +40,7 @@ class TokenMinter:
     """
 
     def __init__(self, hub_api: str, token: str, project: str = DEFAULT_PROJECT) -> None:
-        self._client = httpx.Client(
-            base_url=hub_api.rstrip("/"),
-            headers={"Authorization": f"token {token}"},
-            timeout=_TIMEOUT_S,
-            trust_env=False,
-        )
+        self._hub = HubApi(hub_api, token)
         self.project = project
 
     @classmethod
@@ -68,7 +61,7 @@ class TokenMinter:
             "note": note,
             "scopes": [*sorted(RUN), "access:services!service=dask-gateway"],
         }
-        answer = self._ask("POST", f"/users/{self.project}/tokens", json=body)
+        answer = self._hub.ask("POST", f"/users/{self.project}/tokens", json=body)
         if not answer.is_success:
             raise UnavailableError(
                 f"The hub refused a run token ({answer.status_code}): {answer.text[:200]}",
@@ -85,7 +78,7 @@ class TokenMinter:
         UnavailableError
             If the hub does not answer.
         """
-        answer = self._ask("DELETE", f"/users/{self.project}/tokens/{token_id}")
+        answer = self._hub.ask("DELETE", f"/users/{self.project}/tokens/{token_id}")
         if not answer.is_success and answer.status_code not in _GONE:
             raise UnavailableError(
                 f"The hub did not revoke a run token ({answer.status_code}).",
@@ -94,12 +87,4 @@ class TokenMinter:
 
     def close(self) -> None:
         """Close the connections to the hub."""
-        self._client.close()
-
-    def _ask(self, method: str, path: str, **content: object) -> httpx.Response:
-        try:
-            return self._client.request(method, path, **content)  # type: ignore[arg-type]
-        except httpx.TransportError as error:
-            raise UnavailableError(
-                f"The hub does not answer ({type(error).__name__}).", remedy="It is tried again."
-            ) from None
+        self._hub.close()

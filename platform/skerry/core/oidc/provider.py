@@ -16,7 +16,7 @@ import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from skerry.core.certificates import NAME_AUTHORITY, find_distrust, read_authorities
-from skerry.core.errors import UnavailableError
+from skerry.core.errors import UnavailableError, describe_first
 
 _LARGEST = 1 << 20
 _CONNECT_WITHIN_S = 5.0
@@ -209,9 +209,7 @@ def _read_document(url: str, issuer: str, answer: Any) -> ProviderDocument:
     try:
         document = ProviderDocument.model_validate(answer)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the answer"
-        raise _away(url, f"{place}: {first['msg']}") from None
+        raise _away(url, describe_first(error.errors(include_url=False), "the answer")) from None
     if document.issuer != issuer:
         raise _away(url, f"it speaks for {document.issuer!r}, and the settings say {issuer!r}")
     return document

@@ -5,11 +5,11 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from skerry.core.errors import InvalidInputError
+from skerry.core.errors import InvalidInputError, describe_first
 from skerry.core.oidc.provider import ProviderAddress
 from skerry.core.oidc.tokens import Algorithm
 from skerry.core.scopes import PROJECTS_GROUP, ROLE_GROUP_PREFIX
@@ -242,9 +242,7 @@ def read_settings[Model: BaseModel](kind: type[Model], path: Path) -> Model:
             remedy="Check the path and the permissions of the file.",
         ) from None
     except ValidationError as error:
-        first: Any = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
         raise InvalidInputError(
-            f"{path}: {place}: {first['msg'].removeprefix('Value error, ')}.",
+            f"{path}: {describe_first(error.errors(include_url=False, include_input=False))}.",
             remedy="Correct it; platform/sign-on.md explains each setting.",
         ) from None

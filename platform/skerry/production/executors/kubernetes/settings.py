@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict
 
 from skerry.core.errors import InvalidInputError
+from skerry.core.run_size import read_cpu
 from skerry.core.settings import read_variables
 from skerry.production.images import IMAGE_VARIABLE, check_image, read_images
 
@@ -14,7 +15,6 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _LONG_NAME = re.compile(
     r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 )
-_CPU = re.compile(r"(?=.*[1-9])(\d{1,4}(\.\d{1,3})?|\d{1,7}m)")
 _PULLS = ("Always", "IfNotPresent", "Never")
 
 
@@ -97,7 +97,7 @@ class JobSettings(BaseModel):
             "pull": _read(
                 "SKERRY_JOBS_PULL", re.compile("|".join(_PULLS)), f"Write {', '.join(_PULLS)}."
             ),
-            "cpu": _read("SKERRY_JOBS_CPU", _CPU, "Write processors such as 2, 0.5 or 500m."),
+            "cpu": read_cpu(),
             "priority": _read("SKERRY_JOBS_PRIORITY", _LONG_NAME, label),
             "certificates": _read("SKERRY_JOBS_CERTIFICATES", _LONG_NAME, label),
             **{
