@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from skerry.budgets.amounts import Amount
-from skerry.budgets.ledger import list_open
+from skerry.budgets.ledger import Reservation, list_open
 from skerry.budgets.limits import EACH, Budget, list_budgets
 from skerry.budgets.tables import KINDS, used
 from skerry.models.budgets import BudgetAccount, KindUse, Use
@@ -29,7 +29,7 @@ def list_accounts(
     budgets = list_budgets(connection)
     ended = _sum_ended(connection, month, holders)
     held: defaultdict[str, Amount] = defaultdict(Amount)
-    for reservation in list_open(connection):
+    for reservation in _list_held(connection, holders):
         for holder in (reservation.person, reservation.project):
             held[holder] += reservation.hold(month, now)
     shown = set(holders) if holders is not None else {*budgets, *ended, *held} - {"", *EACH}
@@ -37,6 +37,14 @@ def list_accounts(
         _describe(holder, _find(budgets, holder), ended.get(holder, {}), held[holder])
         for holder in sorted(shown)
     ]
+
+
+def _list_held(connection: Connection, holders: Collection[str] | None) -> list[Reservation]:
+    """Return what is reserved at the cost of holders: nobody waits for what is everybody's."""
+    if holders is None:
+        return list_open(connection)
+    found = (entry for holder in holders for entry in list_open(connection, holder=holder))
+    return list({entry.id: entry for entry in found}.values())
 
 
 def _sum_ended(connection: Connection, month: str, holders: Collection[str] | None) -> _Uses:

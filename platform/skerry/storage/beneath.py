@@ -44,16 +44,9 @@ def open_beneath(root: Path, key: str) -> int:
     ForbiddenError
         If a symbolic link stands at the key or on the way to it, or the file is not a regular one.
     """
-    *folders, name = check_key(key).split("/")
-    at = os.open(root, _FOLDER)
-    try:
-        for folder in folders:
-            inner = _open(at, folder, _FOLDER, key)
-            os.close(at)
-            at = inner
+    name = check_key(key).rpartition("/")[2]
+    with opened_parent(root, key) as at:
         file = _open(at, name, _FILE, key)
-    finally:
-        os.close(at)
     mode = os.fstat(file).st_mode
     if stat.S_ISREG(mode):
         return file
@@ -63,6 +56,20 @@ def open_beneath(root: Path, key: str) -> int:
     raise ForbiddenError(
         f"{key[:140]!r} is neither a file nor a folder.", remedy="Write the product again."
     )
+
+
+@contextmanager
+def opened_parent(root: Path, key: str) -> Iterator[int]:
+    """Open the folder in which a key stands, as `open_beneath` does, and close it at the end."""
+    at = os.open(root, _FOLDER)
+    try:
+        for folder in check_key(key).split("/")[:-1]:
+            inner = _open(at, folder, _FOLDER, key)
+            os.close(at)
+            at = inner
+        yield at
+    finally:
+        os.close(at)
 
 
 @contextmanager

@@ -5,14 +5,14 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from skerry.core.digests import digest_tree
 from skerry.core.disk import measure_tree
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
-from skerry.storage.beneath import open_beneath, opened_beneath
+from skerry.storage.beneath import open_beneath, opened_beneath, opened_parent
 from skerry.storage.objects import ALL, OpenFile, StoredFile, check_key, check_prefix
 from skerry.storage.timing import timed
 from skerry.storage.writing import make_aside, write_bytes_aside
@@ -30,6 +30,10 @@ class ObjectFolder:
 
     root: Path
 
+    # Who fills a prefix may replace a folder on the way by a link, to bytes of others or to files
+    # outside. So no link is ever passed: not by digests, copies and removals either, which would
+    # take others' bytes for these.
+
     @property
     def address(self) -> str:
         """The root as a ``file://`` address that ends in ``/``."""
@@ -41,10 +45,10 @@ class ObjectFolder:
         Raises
         ------
         InvalidInputError
-            If the key is not valid, or a symbolic link on the way leads out of the store.
+            If the key is not valid, or a symbolic link stands there or on the way.
         """
-        path = self.root / check_key(key.removesuffix("/"))
-        self._contain(path, key)
+        path = self._find(key)
+        _refuse_link(path, key)
         return path
 
     def find_fault(self, *, for_writing: bool) -> str | None:
@@ -138,15 +142,18 @@ class ObjectFolder:
                     yield StoredFile(folder + name, facts.st_size, facts.st_mtime)
 
     def digest(self, prefix: str) -> str | None:
-        """Return the digest of the plain files below a prefix, None if it is not there."""
+        """Return the digest of the plain files below a prefix, None if it is not there.
+
+        What a link stands for is not there.
+        """
         folder = self.root / check_prefix(prefix)
-        if folder.is_symlink() or not folder.exists():
+        if self._find_link(folder) or folder.is_symlink() or not folder.exists():
             return None
         return digest_tree(folder, links=False)
 
     def measure(self, key: str) -> int:
         """Return how many bytes a file, or all below a prefix, takes on the disk."""
-        return measure_tree(self.root / check_key(key.removesuffix("/")) if key else self.root)
+        return measure_tree(self._find(key) if key else self.root)
 
     def prepare(self, prefix: str) -> None:
         """Create the folder of `prefix`."""
@@ -161,12 +168,12 @@ class ObjectFolder:
     @timed("folder", "remove")
     def remove(self, key: str) -> None:
         """Remove a file, or everything below a prefix, and parents that become empty."""
-        folder = self.root / check_key(key.removesuffix("/"))
-        self._contain(folder.parent, key)
-        if folder.is_symlink() or folder.is_file():
-            folder.unlink(missing_ok=True)
-        elif folder.exists():
-            shutil.rmtree(folder, onexc=_pass_over_missing)
+        folder = self._find(key)
+        with suppress(FileNotFoundError), opened_parent(self.root, key.removesuffix("/")) as at:
+            if folder.is_symlink() or folder.is_file():
+                os.unlink(folder.name, dir_fd=at)
+            elif folder.exists():
+                shutil.rmtree(folder.name, onexc=_pass_over_missing, dir_fd=at)
         for parent in self._inner_parents(folder):
             try:
                 parent.rmdir()
@@ -225,12 +232,17 @@ class ObjectFolder:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return AppendedFile(path)
 
-    def _contain(self, path: Path, key: str) -> None:
-        if not path.resolve().is_relative_to(self.root.resolve()):
-            raise InvalidInputError(
-                f"The key {key[:140]!r} leads out of the object store.",
-                remedy="Keep symbolic links out of the store.",
-            )
+    def _find(self, key: str) -> Path:
+        """Return the path of a key; refuse it if a link stands on the way to it."""
+        path = self.root / check_key(key.removesuffix("/"))
+        if link := self._find_link(path):
+            _refuse_link(link, key)
+        return path
+
+    def _find_link(self, path: Path) -> Path | None:
+        """Return the first link on the way from the root to a path; None if there is none."""
+        on_the_way = [folder for folder in path.parents if self.root in folder.parents]
+        return next((folder for folder in reversed(on_the_way) if folder.is_symlink()), None)
 
     def _inner_parents(self, folder: Path) -> Iterator[Path]:
         # the first level (imports/, runs/) stays
@@ -248,6 +260,14 @@ class AppendedFile:
 
     def save(self, *, at_once: bool = True) -> None:
         """Do nothing."""
+
+
+def _refuse_link(path: Path, key: str) -> None:
+    if path.is_symlink():
+        raise InvalidInputError(
+            f"The key {key[:140]!r} leads out of its place, by the symbolic link {path.name!r}.",
+            remedy="Keep symbolic links out of the store.",
+        )
 
 
 def refuse_absent(key: str) -> NotFoundError:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skerry.core.errors import InvalidInputError
+from skerry.storage.copying_objects import copy_prefix
 from skerry.storage.object_folder import ObjectFolder
 from skerry.storage.objects import check_key, check_prefix, list_prefixes
 
@@ -87,6 +88,34 @@ def test_two_may_remove_the_same_at_once(objects: ObjectFolder) -> None:
             for done in [pool.submit(remove), pool.submit(remove)]:
                 done.result()
         assert not objects.exists("imports/a/")
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_no_link_on_the_way_lends_another_s_bytes(
+    objects: ObjectFolder, tmp_path: Path, *, inside: bool
+) -> None:
+    """A run may replace the folder of its products: what follows takes others' bytes for its."""
+    others = objects.root / "runs/theirs/1" if inside else tmp_path / "outside"
+    (others / "products" / "water").mkdir(parents=True)
+    kept = others / "products" / "water" / "x.tif"
+    kept.write_bytes(b"theirs")
+    (objects.root / "runs/mine/1").mkdir(parents=True)
+    (objects.root / "runs/mine/1/products").symlink_to(others / "products")
+    prefix = "runs/mine/1/products/water/"
+    for ask in (
+        objects.measure, objects.exists, objects.remove, objects.list_names,
+        lambda key: objects.create_folder(f"{key}more/"),
+        lambda key: objects.write(f"{key}x.tif", b"mine"),
+    ):  # fmt: skip
+        with pytest.raises(InvalidInputError, match="symbolic link 'products'"):
+            ask(prefix)
+    assert objects.digest(prefix) is None
+    backup = tmp_path / "backup"
+    backup.mkdir()
+    assert copy_prefix(objects, ObjectFolder(backup), prefix) is None, "nothing of theirs is copied"
+    assert not list(backup.rglob("*.tif"))
+    assert [entry.name for entry in kept.parent.iterdir()] == ["x.tif"]
+    assert kept.read_bytes() == b"theirs"
 
 
 def test_removing_a_link_leaves_what_it_points_to(objects: ObjectFolder) -> None:
