@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from skerry.storage.layout import DataFolder
 
 PARTS = ["gateway", "api", "maps", "worker", "hub"]
 OTHER_WORKERS = ("second", "third")
+QUIET_START_S = 10.0
+"""How long a platform takes to start on a machine that does nothing else."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,9 @@ class SoakedPlatform:
         The object store, if it is not a folder.
     variables
         How programs find the object store.
+    pace
+        How many times longer than on a quiet machine all takes here. Kills and prunes keep to it:
+        else a busy machine would only start again and again what is killed before it is ready.
     """
 
     platform: RunningPlatform
@@ -102,6 +108,7 @@ class SoakedPlatform:
     database: str | None = field(default=None, repr=False)
     store: MinioServer | None = None
     variables: dict[str, str] = field(default_factory=dict, repr=False)
+    pace: float = 1.0
 
     def tend(self) -> None:
         """Start what has ended, as a supervisor of other machines does."""
@@ -139,9 +146,9 @@ def _find_attempts(folder: DataFolder) -> Iterator[Mark]:
 @contextmanager
 def start_alone(top: Path) -> Iterator[SoakedPlatform]:
     """Start a platform on SQLite and a folder, with one worker and one api."""
-    platform = start_platform(top / "data", parts=PARTS)
+    platform, pace = _start(top / "data", {})
     try:
-        yield SoakedPlatform(platform, [platform.url], [DataFolder(platform.data)])
+        yield SoakedPlatform(platform, [platform.url], [DataFolder(platform.data)], pace=pace)
     finally:
         platform.stop()
 
@@ -157,10 +164,7 @@ def start_team(
         if store is not None:
             bucket = stack.enter_context(store.bucket())
             variables = {**store.variables(), OBJECTS_VARIABLE: f"s3://{bucket}/skerry"}
-        platform = start_platform(
-            top / "data", parts=PARTS,
-            extra_environment={DATABASE_VARIABLE: database, **variables},
-        )  # fmt: skip
+        platform, pace = _start(top / "data", {DATABASE_VARIABLE: database, **variables})
         stack.callback(platform.stop)
         folders = [DataFolder(platform.data), *(DataFolder(top / name) for name in OTHER_WORKERS)]
         ports = [_find_port(platform, "api"), free_port()]
@@ -171,7 +175,7 @@ def start_team(
         ]
         team = SoakedPlatform(
             platform, [platform.url, front], folders, others, postgresql, database, store,
-            variables,
+            variables, pace,
         )  # fmt: skip
         for other in others:
             stack.callback(other.end)
@@ -180,6 +184,13 @@ def start_team(
             ready = folder.run / "worker.ready"
             wait_until(ready.exists, 60, f"the worker of {folder.root} is ready", team.explain)
         yield team
+
+
+def _start(data: Path, settings: dict[str, str]) -> tuple[RunningPlatform, float]:
+    """Start what `skerry up` runs; return it and the machine's pace."""
+    began = time.monotonic()
+    platform = start_platform(data, parts=PARTS, extra_environment=settings)
+    return platform, max(1.0, (time.monotonic() - began) / QUIET_START_S)
 
 
 def _find_port(platform: RunningPlatform, part: str) -> int:

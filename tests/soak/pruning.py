@@ -45,7 +45,8 @@ class Pruning:
         """Hear the prune that has ended, and start the next when it is due."""
         if self._process is not None and self._process.poll() is not None:
             self._hear(self._process)
-            self._process, self._due = None, time.monotonic() + _PAUSE_S
+            self._process = None
+            self._due = time.monotonic() + _PAUSE_S * self.soaked.pace
         if self._process is None and time.monotonic() >= self._due:
             self._process = self._start()
 

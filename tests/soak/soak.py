@@ -80,7 +80,8 @@ class Soak:
 
     def carry_out(self) -> None:
         """Start the runs, and kill processes until all have ended."""
-        self.say(f"{self.runs} runs; the plan of kills has the seed {self.seed}")
+        pace = self.soaked.pace
+        self.say(f"{self.runs} runs; the plan of kills has the seed {self.seed}, pace {pace:.1f}")
         prepare(self.client)
         with looking_at(self.soaked) as looker:
             self._work()
@@ -152,7 +153,7 @@ class Soak:
             self.killed.add(mark.attempt)
             self._crashes[mark.attempt.run] += 1
         self.say(f"killed {kill.victim} {mark.name} (pid {mark.pid})")
-        return kill.pause_s
+        return kill.pause_s * self.soaked.pace
 
     def _may_crash(self, mark: Mark) -> bool:
         return mark.attempt is None or self._crashes[mark.attempt.run] < MOST_CRASHES
