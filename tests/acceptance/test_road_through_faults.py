@@ -13,7 +13,7 @@ from typing import Any
 import obstore
 import psycopg
 import pytest
-from tests.acceptance.test_road_on_servers import walk
+from tests.acceptance.test_road_on_servers import check_printed, walk
 from tests.audit_replay import check_audit
 from tests.fault_proxy import FaultProxy, Request, at_random, no_faults, serve_faults
 from tests.minio_server import S3Server
@@ -122,7 +122,8 @@ def walked(
         watch.start()
         try:
             proxy.plan = at_random(SHARE, SEED)
-            walk(platform, folder, {OBJECTS_VARIABLE: settings[OBJECTS_VARIABLE]}, within_s=1200)
+            shell = {OBJECTS_VARIABLE: settings[OBJECTS_VARIABLE]}
+            check_printed(walk(platform, folder, shell, within_s=1200), folder)
             proxy.plan = no_faults
             yield Walked(platform, proxy, secrets, s3.open_bucket(bucket), url)
         finally:
@@ -163,6 +164,8 @@ def test_everything_registered_is_whole_and_nothing_else_is_there(
             digest = objects.digest(f"{key}/") if content is None else digest_bytes(content)
             assert asset["file:checksum"] == digest, key
     assert not [key for key in walked.read_objects() if ".partial/" in key]
+    assert not any((walked.platform.data / "objects").iterdir()), "all is in the bucket"
+    assert not (walked.platform.data / "state" / "skerry.sqlite").exists(), "and on the server"
     report = json.loads(walked.platform.run("prune", "--json").stdout)
     assert report["lost"] == []
     engine = open_database(parse_database_url(walked.url))
