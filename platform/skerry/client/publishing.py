@@ -68,14 +68,20 @@ class Draft:
 
     def write(self, folder: Path) -> dict[str, Any]:
         """Write product and quicklook into a folder; return the footprint."""
+        import dask.config
+        import dask.threaded
+
         from skerry.products.geozarr.writing import read_written, write_geozarr
         from skerry.products.pictures.footprints import footprint
 
         folder.mkdir(parents=True, exist_ok=True)
         write_geozarr(self.dataset, folder / PRODUCT_FOLDER)
         product = read_written(self.dataset, folder / PRODUCT_FOLDER)
-        self._draw(product.to_dataset(), folder / THUMBNAIL)
-        return footprint(product)
+        # What was just written is in this folder, wherever a cluster is; and to look for a cluster
+        # Dask would import all of distributed first.
+        with dask.config.set(scheduler=dask.threaded.get):
+            self._draw(product.to_dataset(), folder / THUMBNAIL)
+            return footprint(product)
 
     def describe(
         self,

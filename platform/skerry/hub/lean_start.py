@@ -3,12 +3,12 @@
 import runpy
 import sys
 
-from skerry.core.lean_imports import skip_iri_grammar
+from skerry.core.lean_imports import skip_formats
 
 
 def start_module(module: str) -> None:
     """Run a module as the main program, with the command line that follows its name."""
-    skip_iri_grammar()
+    skip_formats()
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 

@@ -1,8 +1,8 @@
-"""Import jsonschema without its slow optional IRI grammar, so that run processes start sooner."""
+"""Import jsonschema without slow optional formats, so that run processes start sooner."""
 
-from skerry.core.lean_imports import skip_iri_grammar
+from skerry.core.lean_imports import skip_formats
 
-skip_iri_grammar()
+skip_formats()
 
 from jsonschema import Draft202012Validator, FormatChecker, SchemaError, validators  # noqa: E402
 from jsonschema.exceptions import ValidationError, best_match  # noqa: E402

@@ -23,4 +23,32 @@ def test_a_session_with_the_platform_imports_no_science() -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
-    assert {"numpy", "pandas", "xarray", "dask", "odc"}.isdisjoint(loaded)
+    assert "httpx" in loaded
+    assert {"numpy", "pandas", "xarray", "dask", "odc", "rich", "pygments"}.isdisjoint(loaded)
+
+
+def test_a_product_is_written_and_drawn_without_looking_for_a_cluster() -> None:
+    """A notebook that has no cluster does not import what clusters need."""
+    code = """
+import sys, tempfile
+from pathlib import Path
+
+import numpy as np
+import rioxarray
+import xarray as xr
+from skerry.client.publishing import Draft
+
+axis = np.arange(40.0)
+field = xr.DataArray(np.ones((40, 40), "float32"), coords={"y": -axis, "x": axis}, name="field")
+data = field.rio.write_crs("EPSG:32633").to_dataset()
+facts = {"title": "Field", "skerry:simulated": False}
+with tempfile.TemporaryDirectory() as folder:
+    outline = Draft(data, "field", facts, None, [], "").write(Path(folder))
+    print(outline["type"], *(path.name for path in Path(folder).iterdir()))
+print(*sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    [outline, *names], loaded = (line.split() for line in done.stdout.splitlines())
+    assert (outline, set(names)) == ("Polygon", {"product.zarr", "thumbnail.png"})
+    assert "dask.threaded" in loaded
+    assert "distributed" not in loaded
