@@ -25,6 +25,7 @@ PARTS = ["gateway", "api", "maps", "worker", "hub"]
 OTHER_WORKERS = ("second", "third")
 QUIET_START_S = 10.0
 """How long a platform takes to start on a machine that does nothing else."""
+SLOWEST_PACE = 2.5
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,7 @@ def _start(data: Path, settings: dict[str, str]) -> tuple[RunningPlatform, float
     """Start what `skerry up` runs; return it and the machine's pace."""
     began = time.monotonic()
     platform = start_platform(data, parts=PARTS, extra_environment=settings)
-    return platform, max(1.0, (time.monotonic() - began) / QUIET_START_S)
+    return platform, min(max(1.0, (time.monotonic() - began) / QUIET_START_S), SLOWEST_PACE)
 
 
 def _find_port(platform: RunningPlatform, part: str) -> int:
