@@ -64,6 +64,42 @@ def _supervisor_role(owner: str) -> dict[str, Any]:
     }
 
 
+_SERVICE_ROLES: dict[str, tuple[str, list[str], list[str]]] = {
+    "worker": (
+        "make and revoke tokens of runs",
+        [f"tokens!group={PROJECTS_GROUP}", f"read:users!group={PROJECTS_GROUP}"],
+        ["worker"],
+    ),
+    "keeper": (
+        "see all Dask clusters and end those that nobody needs",
+        ["access:services!service=dask-gateway"],
+        ["api", "worker"],
+    ),
+    "directory": (
+        "look up whether a person or a project is there",
+        ["read:users:name", "read:groups:name", "read:services:name"],
+        ["api"],
+    ),
+    "measurer": (
+        "read what the parts measure", [str(Scope.PLATFORM_MEASURE)], ["prometheus"],
+    ),
+    "accountant": (
+        "reserve of budgets before something starts",
+        [str(Scope.BUDGETS_RESERVE)],
+        ["spawner", "dask-gateway"],
+    ),
+    "doorkeeper": (
+        "see to which projects of the platform a person belongs",
+        [str(Scope.PROJECTS_LOOK_UP)],
+        ["spawner"],
+    ),
+    "registrar": (
+        "see which user servers live", ["list:users", "read:servers"], ["worker"],
+    ),
+}  # fmt: skip
+"""What each role is for, its scopes, and the services that have it."""
+
+
 def service_roles(present: Collection[str] | None = None) -> list[dict[str, Any]]:
     """Return the roles of services, each with the few scopes that its work needs.
 
@@ -75,47 +111,12 @@ def service_roles(present: Collection[str] | None = None) -> list[dict[str, Any]
     """
     roles: list[dict[str, Any]] = [
         {
-            "name": f"{ROLE_PREFIX}worker",
-            "description": "Skerry: make and revoke tokens of runs",
-            "scopes": [f"tokens!group={PROJECTS_GROUP}", f"read:users!group={PROJECTS_GROUP}"],
-            "services": ["worker"],
-        },
-        {
-            "name": f"{ROLE_PREFIX}keeper",
-            "description": "Skerry: see all Dask clusters and end those that nobody needs",
-            "scopes": ["access:services!service=dask-gateway"],
-            "services": ["api", "worker"],
-        },
-        {
-            "name": f"{ROLE_PREFIX}directory",
-            "description": "Skerry: look up whether a person or a project is there",
-            "scopes": ["read:users:name", "read:groups:name", "read:services:name"],
-            "services": ["api"],
-        },
-        {
-            "name": f"{ROLE_PREFIX}measurer",
-            "description": "Skerry: read what the parts measure",
-            "scopes": [str(Scope.PLATFORM_MEASURE)],
-            "services": ["prometheus"],
-        },
-        {
-            "name": f"{ROLE_PREFIX}accountant",
-            "description": "Skerry: reserve of budgets before something starts",
-            "scopes": [str(Scope.BUDGETS_RESERVE)],
-            "services": ["spawner", "dask-gateway"],
-        },
-        {
-            "name": f"{ROLE_PREFIX}doorkeeper",
-            "description": "Skerry: see to which projects of the platform a person belongs",
-            "scopes": [str(Scope.PROJECTS_LOOK_UP)],
-            "services": ["spawner"],
-        },
-        {
-            "name": f"{ROLE_PREFIX}registrar",
-            "description": "Skerry: see which user servers live",
-            "scopes": ["list:users", "read:servers"],
-            "services": ["worker"],
-        },
+            "name": f"{ROLE_PREFIX}{name}",
+            "description": f"Skerry: {description}",
+            "scopes": [*scopes],
+            "services": [*services],
+        }
+        for name, (description, scopes, services) in _SERVICE_ROLES.items()
     ]
     if present is None:
         return roles

@@ -133,6 +133,12 @@ def disrupted(reason: str, message: str = "") -> list[dict[str, str]]:
             make_pod("Pending", {"waiting": {"reason": "ErrImagePull"}}),
             AttemptState(Phase.WAITING, "Waits: ErrImagePull"),
         ),
+        (
+            make_pod("Pending", {"waiting": {"reason": "ContainerCreating"}}),
+            AttemptState(
+                Phase.WAITING, "Waits: its node gets the image and prepares the container."
+            ),
+        ),
     ],
 )
 def test_a_pod(pod: Pod, expected: AttemptState) -> None:

@@ -30,6 +30,9 @@ _HOPELESS = frozenset({"InvalidImageName", "ErrImageNeverPull", "CreateContainer
                        "CreateContainerError", "RunContainerError"})  # fmt: skip
 _PULLING = frozenset({"ErrImagePull", "ImagePullBackOff", "ImageInspectError",
                       "RegistryUnavailable", "SignatureValidationFailed"})  # fmt: skip
+_PREPARING = dict.fromkeys(
+    ("ContainerCreating", "PodInitializing"), "its node gets the image and prepares the container."
+)
 _OF_IMAGE = _PULLING | {"InvalidImageName", "ErrImageNeverPull"}
 _SIGNAL = 128
 """A container that a signal ended has this exit code and the signal's number on top."""
@@ -230,7 +233,8 @@ def _judge_unended(pod: Pod | None) -> AttemptState:
         return AttemptState(Phase.WAITING, _describe_shortage(pod, shortage))
     waiting = find_waiting(pod)
     if waiting is not None:
-        return AttemptState(Phase.WAITING, f"Waits: {waiting.message or waiting.reason}")
+        told = waiting.message or _PREPARING.get(waiting.reason or "", waiting.reason)
+        return AttemptState(Phase.WAITING, f"Waits: {told}")
     is_pending = pod.status is None or pod.status.phase == "Pending"
     return AttemptState(Phase.WAITING if is_pending else Phase.RUNNING)
 
