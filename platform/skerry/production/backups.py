@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from alembic.util import CommandError
 from pydantic import AfterValidator, BaseModel, ValidationError
 from sqlalchemy import func, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from skerry.catalog.deletions import note_deleted_bytes
 from skerry.catalog.tables import deletions
@@ -257,11 +258,17 @@ def check_restorable(source: Path, data: DataFolder, name: str | None) -> tuple[
 def _check_records(folder: Path, manifest: Manifest) -> None:
     """Refuse records that are not those of the backup: SQLite reads a changed letter unnoticed."""
     state = folder / _STATE
-    if not state.is_file() or manifest.records not in (None, digest_file(state)):
-        raise InvalidInputError(
-            f"The backup {folder.name} is damaged: its records in {state} are missing or changed.",
-            remedy="Restore an older backup, or the folder from another copy.",
-        )
+    is_there = state.is_file() and not state.is_symlink()
+    if not is_there or manifest.records not in (None, digest_file(state)):
+        raise _refuse_records(state)
+
+
+def _refuse_records(state: Path) -> InvalidInputError:
+    return InvalidInputError(
+        f"The backup {state.parent.name} is damaged: its records in {state} are missing or "
+        "changed.",
+        remedy="Restore an older backup, or the folder from another copy.",
+    )
 
 
 def restore_backup(
@@ -322,7 +329,12 @@ def _restore_records(state: Path, data: DataFolder, backup: Backup, progress: Pr
         shutil.copyfile(state, aside)
         copy, live = open_database(database_url(aside)), open_database(find_database(data))
         try:
-            create_schema(copy)
+            try:
+                create_schema(copy)
+            except OperationalError:  # of this machine, such as a full disk
+                raise
+            except (DatabaseError, CommandError):  # no database, or of a schema that never was
+                raise _refuse_records(state) from None
             with writing(copy, name_user()) as connection:
                 note_deleted_bytes(connection)
             with reading(copy) as source, writing(live, None) as connection:

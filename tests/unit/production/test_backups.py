@@ -424,6 +424,34 @@ def test_a_backup_of_an_older_skerry_is_restored(
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("damage", ["no database", "a link", "an unknown schema"])
+@pytest.mark.usefixtures("filled")
+def test_what_stands_in_the_place_of_records_is_refused_in_words(
+    data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    """Where the manifest has no digest of them: an older Skerry made it, or somebody else."""
+    made = create_backup(data, tmp_path / "kept")
+    folder = tmp_path / "kept" / "backups" / made.name
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"records": None}))
+    state = folder / "state.sqlite"
+    if damage == "an unknown schema":
+        with using_database(database_url(state)) as copy, copy.begin() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    else:
+        kept = state.rename(tmp_path / "elsewhere.sqlite")
+        state.symlink_to(kept) if damage == "a link" else state.write_bytes(b"garbage" * 1000)
+    monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
+    again = DataFolder(tmp_path / "again")
+    again.create()
+    with pytest.raises(InvalidInputError, match=r"damaged: its records .* missing or changed"):
+        restore_backup(tmp_path / "kept", again)
+    if again.database.exists():
+        with using_database(find_database(again), read_only=True) as engine:
+            assert not any(read_rows(engine).values()), "no record is restored"
+
+
+@pytest.mark.long
 @pytest.mark.usefixtures("filled")
 def test_bytes_that_were_damaged_in_the_backup_folder_are_copied_again_when_it_is_checked(
     data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
