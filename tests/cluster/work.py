@@ -80,8 +80,15 @@ class Work:
         )
 
     def log(self, run: str) -> str:
-        """Return the log of its first attempt."""
-        return self.person.send("GET", f"/production/runs/{run}/log?epoch=1").text
+        """Return the log of its first attempt, whose pieces follow each other."""
+        pieces, start = [], 0
+        while True:
+            answer = self.person.send("GET", f"/production/runs/{run}/log?epoch=1&from={start}")
+            pieces.append(answer.text)
+            following = int(answer.headers.get("X-Next", start))
+            if following == start:
+                return "".join(pieces)
+            start = following
 
     def wait_for_end(self, run: str) -> dict[str, Any]:
         """Wait until a run has ended well or badly; return it."""
