@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from tests.integration.platform.test_backup import ask
 from tests.integration.platform.test_postgresql import tile_of
+from tests.integration.production.stage import Stage
 from tests.minio_server import S3Server
 from tests.platform_process import (
     SKERRY,
@@ -29,7 +31,7 @@ pytestmark = [
 ]  # fmt: skip
 
 ANSWERING = ["api", "maps", "hub"]
-WORKING = ["gateway", "api", "worker", "hub"]
+WORKING = ["api", "worker", "hub"]
 
 
 def ask_all(platform: RunningPlatform, layers: tuple[str, ...], run: str) -> dict[str, Any]:
@@ -41,7 +43,7 @@ def ask_all(platform: RunningPlatform, layers: tuple[str, ...], run: str) -> dic
         shown = platform.run("items", "show", f"{collection}/{name}", "--json")
         west, south, east, north = json.loads(shown.stdout)["bbox"]
         x, y = tile_of((west + east) / 2, (south + north) / 2, 11)
-        tiles.append(f"maps/tiles/{layer}/11/{x}/{y}.png")
+        tiles.append(f"maps/tiles/{layer}/11/{x}/{y}.png?min=0&max=2")
         answers[layer] = platform.run("items", "versions", f"{collection}/{name}").stdout
     with platform.http(platform.token) as client:
         for path in (
@@ -78,23 +80,17 @@ def move(data: Path, settings: dict[str, str], *arguments: str) -> subprocess.Co
     )  # fmt: skip
 
 
-def start_runs(platform: RunningPlatform, like: dict[str, Any]) -> list[str]:
-    """Start two runs; return their ids when one is at work and the other waits."""
-    values = {"parameters": like["parameters"]}
-    with platform.http(platform.token) as client:
-        work = "/services/api/production"
-        for _ in range(2):
-            client.post(f"{work}/jobs/{like['job']}/runs", json=values).raise_for_status()
+def start_runs(stage: Stage, gate: Path) -> tuple[str, list[str]]:
+    """Carry out a run; start two like it, of which one waits at a gate and the other for a worker.
 
-        def list_others() -> dict[str, str]:
-            runs = client.get(f"{work}/runs").raise_for_status().json()["runs"]
-            return {run["id"]: run["status"] for run in runs if run["id"] != like["id"]}
-
-        wait_until(
-            lambda: sorted(list_others().values()) == ["queued", "running"],
-            300, "a run is at work and another waits",
-        )  # fmt: skip
-        return list(list_others())
+    Return the id of the first, and those of the others.
+    """
+    first = stage.start(minute=5)
+    stage.wait_for(first, "succeeded")
+    others = [stage.start(minute=5, gate=str(gate)) for _ in range(2)]
+    stage.wait_for_epoch(others[0], 1)
+    assert stage.show(others[1])["status"] == "queued"
+    return first, others
 
 
 def import_and_withdraw(platform: RunningPlatform, output: str, scenes: Path) -> tuple[str, ...]:
@@ -118,7 +114,7 @@ def list_runs(platform: RunningPlatform) -> dict[str, str]:
 def test_it_grows_up_with_its_runs_and_comes_back(
     postgresql: PostgresqlServer, s3: S3Server, tmp_path: Path
 ) -> None:
-    data, home = tmp_path / "data", tmp_path / "home"
+    data, home, gate = tmp_path / "data", tmp_path / "home", tmp_path / "gate"
     with postgresql.database("template0") as database, s3.bucket() as bucket:
         place = f"s3://{bucket}/skerry"
         address, password = take_password(database)
@@ -127,13 +123,13 @@ def test_it_grows_up_with_its_runs_and_comes_back(
             data, parts=WORKING, extra_environment={"SKERRY_WORKER_RUNS": "1"}
         )
         try:
-            shown = platform.run("demo").stdout.splitlines()[-1]
-            output = shown.partition("item=")[2].partition("&")[0]
-            [run] = json.loads(platform.run("run", "list", "--json").stdout)
+            with closing(Stage(platform)) as stage:
+                run, waiting = start_runs(stage, gate)
+                published = stage.show(run)
+            output = f"{published['collection']}/{published['outputs'][0]['item']}"
             refused = move(data, s3.variables() | password, *targets)
             assert refused.returncode == 2
             assert "already runs" in refused.stderr
-            waiting = start_runs(platform, run)
         finally:
             platform.stop()
         folder = read_folder(data)
@@ -145,10 +141,11 @@ def test_it_grows_up_with_its_runs_and_comes_back(
         assert read_folder(data) == folder
 
         grown = {DATABASE_VARIABLE: database, OBJECTS_VARIABLE: place, **s3.variables()}
-        demo = (f"{output}/turbidity",)
-        before = start_and_ask(data, demo, run["id"])
-        assert start_and_ask(data, demo, run["id"], grown) == before
+        field = (f"{output}/field",)
+        before = start_and_ask(data, field, run)
+        assert start_and_ask(data, field, run, grown) == before
 
+        gate.touch()
         platform = start_platform(data, parts=[*WORKING, "maps"], extra_environment=grown)
         try:
             wait_until(
@@ -156,13 +153,13 @@ def test_it_grows_up_with_its_runs_and_comes_back(
                 600, "the runs that were at work and that waited have ended", every_s=1,
             )  # fmt: skip
             assert {list_runs(platform)[run] for run in waiting} == {"succeeded"}
-            layers = demo + import_and_withdraw(platform, output, tmp_path / "scenes")
-            after = ask_all(platform, layers, run["id"])
+            layers = field + import_and_withdraw(platform, output, tmp_path / "scenes")
+            after = ask_all(platform, layers, run)
         finally:
             platform.stop()
         back = move(data, grown, "--database", str(home), "--objects", str(home / "objects"))
         assert back.returncode == 0, back.stderr
         assert f"unset {DATABASE_VARIABLE}\n" in back.stdout
         assert f"skerry up --data {home}" in back.stdout
-    assert start_and_ask(home, layers, run["id"]) == after
+    assert start_and_ask(home, layers, run) == after
     assert (home / "state/skerry.sqlite").is_file()
