@@ -7,10 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 from sqlalchemy import Engine
+from tests.acceptance.browsing import keep, launch
 from tests.cluster_hub import describe_hub
+from tests.conftest import find_chromium
 from tests.kubernetes.gateway import ClusterGateway, serve_cluster_gateway
-from tests.kubernetes.hub import ClusterHub, serve_cluster_hub
+from tests.kubernetes.hub import PASSWORD, ClusterHub, serve_cluster_hub
 from tests.kubernetes.server import KubernetesServer
 from tests.kubernetes.test_hub import is_started, started
 from tests.platform_process import free_port, wait_until
@@ -99,6 +102,29 @@ def test_a_server_that_fits_reserves_and_one_that_does_not_makes_no_pod(
         wait_until(lambda: not is_started(hub, "zoe"), 30, "nothing starts", hub.explain)
         assert hub.list_pods() == before
         assert platform.list_open().keys() == {"server/ann/"}
+    wait_until(lambda: not platform.list_open(), 30, "it is settled", hub.explain)
+
+
+@pytest.mark.browser
+def test_a_refused_start_says_so_on_its_page_and_leads_on(platform: Platform) -> None:
+    hub, executable = platform.hub, find_chromium()
+    assert executable is not None
+    with started(hub, "ann", profile="large"), sync_playwright() as playwright:
+        page = launch(playwright, executable).new_page()
+        page.goto(f"{hub.url}/hub/login?next=/hub/spawn")
+        page.get_by_label("Username").fill("zoe")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("radio", name="Much memory").check()
+        page.get_by_role("button", name="Start").click()
+        said = page.get_by_role("alert").filter(has_text="JupyterLab did not start")
+        expect(said).to_be_visible(timeout=30_000)
+        expect(page.locator("#progress-message")).to_contain_text("of 20 core hours left")
+        expect(page.get_by_text("This page leads there")).to_be_hidden()
+        expect(page.get_by_role("button", name="Stop Server")).to_be_hidden()
+        keep(page, "spawn-refused")
+        said.get_by_role("link", name="Choose again").click()
+        expect(page.get_by_role("radio", name="Small")).to_be_visible()
     wait_until(lambda: not platform.list_open(), 30, "it is settled", hub.explain)
 
 

@@ -56,7 +56,7 @@ def demo(*, remove: bool) -> None:
         say("The demo is removed.")
         return
     scene = _import_scene(session)
-    _create_job(session, _release_notebook(session))
+    _create_job(session, _release_notebook(session), scene)
     product = _run_job(session, scene)
     link = f"{session.url}{DASHBOARDS_PREFIX}/map?item={product}&variable={_VARIABLE}"
     say(link)
@@ -97,12 +97,15 @@ def _release_notebook(session: Session) -> str:
     return production.approve_release(session, release, own=True).id
 
 
-def _create_job(session: Session, release: str) -> None:
+def _create_job(session: Session, release: str, scene: ItemReference) -> None:
+    """Create the demo's job if it is missing; whoever starts it again works on the demo's scene."""
     if any(job.name == NAME for job in production.list_jobs(session)):
         return
     say("Creating a job")
     policy = Policy(review=Review.NONE, timeout_s=900, retries=1)
-    order = JobOrder(name=NAME, release=release, collection=NAME, policy=policy)
+    order = JobOrder(
+        name=NAME, release=release, collection=NAME, policy=policy, parameters={"item": str(scene)}
+    )
     production.create_job(session, order)
 
 

@@ -14,7 +14,7 @@ from skerry.core.errors import InvalidInputError, SkerryError
 from skerry.core.settings import DASHBOARDS_PREFIX
 from skerry.core.time import parse_day
 from skerry.dashboards.shell import show_error, show_html, style_widget
-from skerry.dashboards.starting import style_button
+from skerry.dashboards.starting import FORM_MARGIN, style_button
 from skerry.dashboards.templating import render
 from skerry.dashboards.visit import Visit
 from skerry.models.projects import AccessAnswer, AccessOrder, MemberOrder, Project, Role
@@ -156,7 +156,7 @@ class ProjectForms:
 
 def _lay_form(title: str, *parts: Any) -> Any:
     """Return a card with a title that opens it; it is hidden until it is filled."""
-    row = pn.FlexBox(*parts, gap="0 16px", margin=0, align_items="flex-end")
+    row = pn.FlexBox(*parts, gap="0 16px", margin=FORM_MARGIN, align_items="flex-end")
     return pn.Card(
         row, header=show_html(render("form_title.html", title=title)), collapsed=True,
         visible=False, sizing_mode="stretch_width", margin=(0, 0, 18, 0),

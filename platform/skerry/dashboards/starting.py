@@ -18,6 +18,9 @@ from skerry.dashboards.visit import Visit
 from skerry.models.jobs import ClockTrigger, Job
 from skerry.models.runs import RunDetails, RunOrder
 
+FORM_MARGIN = (6, 18, 6, 18)
+"""Around the fields of a form in its card."""
+
 
 class StartForm:
     """Fields and button of one job.
@@ -39,13 +42,14 @@ class StartForm:
         self._fields: dict[str, Any] = {}
         self._properties: dict[str, Any] = {}
         self._said = show_html()
+        self._said.margin = (0, 18)
         self._button = style_button("Start a run")
         self._button.on_click(self._start)
         self._clock = style_button("Pause the clock")
         self._clock.on_click(self._turn_clock)
         self._clock.visible = False
         self._paused = False
-        self._row = pn.FlexBox(gap="0 16px", margin=0, align_items="flex-end")
+        self._row = pn.FlexBox(gap="0 16px", margin=FORM_MARGIN, align_items="flex-end")
         title = show_html(render("form_title.html", title=f"Start a run of {job}"))
         self.panel = pn.Card(
             self._row, self._said, header=title,

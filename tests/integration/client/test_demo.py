@@ -62,6 +62,8 @@ def test_the_demo_survives_a_kill_and_is_made_once_and_removed(
         "jobs": 1,
         "runs": 1,
     }
+    job = session.request("GET", f"production/jobs/{NAME}")
+    assert job["parameters"]["item"].startswith(f"{SCENES}/"), "who starts it again has a scene"
     assert running_platform.run("demo").stdout.splitlines() == [first]
     assert list_state(session) == state
     item = first.partition("item=")[2].partition("&")[0]
