@@ -65,6 +65,6 @@ def _list_own_pods(platform: Installation) -> set[str]:
     running = platform.list_pods("--field-selector=status.phase=Running")
     return {
         pod["metadata"]["name"] for pod in running
-        if pod["metadata"]["ownerReferences"][0]["kind"] in ("ReplicaSet", "StatefulSet")
-        and pod["metadata"]["name"].startswith("skerry-")
+        if pod["metadata"]["name"].startswith("skerry-")
+        and pod["metadata"]["ownerReferences"][0]["kind"] != "Job"
     }  # fmt: skip
