@@ -9,7 +9,7 @@ import pytest
 from tests.integration.platform.people import run_notebook
 from tests.platform_process import RunningPlatform
 
-from skerry.core.scopes import PUBLICISER, SCIENTIST
+from skerry.core.scopes import PUBLICISER, SCIENTIST, Scope
 
 pytestmark = pytest.mark.long
 
@@ -72,7 +72,7 @@ def test_token_of_the_server_reaches_the_services(
     scopes = set(client.get("/hub/api/user").json()["scopes"])
     own = {scope for scope in scopes if scope.startswith("custom:")}
     # to decide and to operate is not a notebook's part
-    assert own == set(map(str, SCIENTIST | PUBLICISER))
+    assert own == set(map(str, (SCIENTIST | PUBLICISER) - {Scope.PROJECTS_DECIDE}))
     assert not {scope for scope in scopes if scope.startswith(("admin", "tokens", "servers"))}
 
 
