@@ -8,6 +8,8 @@ from tests.cluster.network import run
 
 NAMES = ("skerry-hub", "skerry-services", "skerry-analysis")
 REGISTRY = "localhost"
+ROOT = Path(__file__).parents[2]
+_BUILT_OF = ("platform/skerry", "requirements.lock", "images/*/requirements.lock")
 _BUILDERS = ("buildah", "podman", "docker")
 _REVISION = 'index .{}Config.Labels "org.opencontainers.image.revision"'
 
@@ -28,7 +30,9 @@ def find_tag(name: str) -> str:
 
 
 def check_revisions() -> None:
-    """Refuse images of different commits: an attempt says that its environment is another.
+    """Refuse images of different commits, or of another than is here.
+
+    An attempt would say that its environment is another, or the hub would refuse the chart.
 
     Raises
     ------
@@ -45,6 +49,13 @@ def check_revisions() -> None:
     }
     if len(set(found.values())) > 1:
         raise RuntimeError(f"The images are of different commits, {found}: make images")
+    revision = found[NAMES[0]].removesuffix("-changed")
+    compare = ("git", "-C", str(ROOT), "diff", "--name-only", revision, "--", *_BUILT_OF)
+    if changed := run(*compare).split():
+        raise RuntimeError(
+            f"The images are of the commit {revision}, and {changed[0]} has changed since: a chart "
+            "may name settings that they do not know. Build them again: make images"
+        )
 
 
 def import_image(containerd: Containerd, folder: Path, name: str) -> str:
