@@ -44,8 +44,9 @@ class TokenDesk:
         return {"X-XSRFToken": self.browser.cookies["_xsrf"], "Referer": str(self.browser.base_url)}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def desk(running_platform: RunningPlatform) -> TokenDesk:
+    """Return the desk of a login of the test's own: signing off ends all that there are."""
     browser = running_platform.log_in(running_platform.user, running_platform.password)
     return TokenDesk(browser, f"/hub/api/users/{running_platform.user}/tokens")
 
