@@ -191,19 +191,15 @@ def show(name: str, *, as_json: bool) -> None:
 @job.command("plan")
 @click.argument("name")
 @click.option(
-    "-n",
-    "--count",
-    type=click.IntRange(1, 100),
-    default=10,
-    show_default=True,
+    "-n", "--count", type=click.IntRange(1, 100), default=10, show_default=True,
     help="How many runs.",
-)
+)  # fmt: skip
 @json_option
 def show_plan(name: str, *, count: int, as_json: bool) -> None:
     """Show the next runs of the job NAME: when, for which day, with which parameters.
 
     Example: skerry job plan lakes --count 3
-    """  # fmt: skip
+    """
     runs = plan_job(connect(), name, count)
     if as_json:
         print_json(runs)
