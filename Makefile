@@ -6,7 +6,7 @@ PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 SHARED := --maxprocesses 5 --dist loadscope --no-loadscope-reorder
 SIDE_BY_SIDE := --numprocesses auto $(SHARED)
-# Tests of whole platforms wait more than they compute: a process more than there are cores.
+# Tests with databases and platforms wait more than they compute: a process more than there are cores.
 WAITING := --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) $(SHARED)
 # A folder of real products, where there is one: tests that read it run, and say so where not.
 SKERRY_REAL_DATA ?= $(patsubst %/safe,%,$(abspath $(wildcard ../shared/data/safe)))
@@ -33,7 +33,7 @@ kubernetes-tools: setup # Kubernetes' own programs for tests: the first time Go 
 	@$(PY) -m tests.kubernetes.tools.programs $(FOR)
 
 test: setup minio ## All tests but the long ones and those against peers
-	@$(PYTEST) tests/unit $(SIDE_BY_SIDE) $(LONG) $(if $(COVERAGE),--cov --cov-report=)
+	@$(PYTEST) tests/unit $(WAITING) $(LONG) $(if $(COVERAGE),--cov --cov-report=)
 	@$(PYTEST) tests --ignore=tests/unit --ignore=tests/peers --ignore=tests/kubernetes --ignore=tests/helm $(WAITING) $(LONG)
 
 test-quick: setup ## The fast unit tests, for daily work
