@@ -240,7 +240,8 @@ def test_an_undo_brings_the_trial_back(team: Team, platform: Installation, manua
     )  # fmt: skip
     platform.wait_until_ready()
     platform.open_door()  # what led there has ended with the proxy of before
-    log_in(platform.url, platform.owner, platform.read_secret("skerry-tokens", "password"))
+    password = platform.read_secret("skerry-tokens", "password")
+    log_in(platform.url, platform.owner, password).browser.close()
 
 
 def _wait_for_run(team: Team, person: Person, job: str) -> dict[str, Any]:
