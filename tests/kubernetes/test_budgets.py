@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -130,18 +131,18 @@ def test_a_refused_start_says_so_on_its_page_and_leads_on(platform: Platform) ->
 
 def test_the_worker_sees_in_the_hub_what_lives_and_releases_the_rest(platform: Platform) -> None:
     hub = platform.hub
-    servers = HubServers(f"{hub.hub_url}/hub/api", "token-of-worker-x")
     long_ago = utc_now() - timedelta(hours=1)
-    with started(hub, "ann", profile="small"):
-        assert servers.list_servers() == {"server/ann/"}
-        with platform.engine.begin() as connection:
-            lost = Start("x", "server/bob/", "server", Size(1, 1), 60, 60, "person:bob")
-            assert reserve(connection, lost, long_ago) is not None
-        SpendingUpkeep(platform.engine, None, servers).look()
-        [left] = platform.list_open().values()
-        assert left.thing == "server/ann/"
-        assert left.seen is not None
-    assert servers.list_servers() == set()
+    with closing(HubServers(f"{hub.hub_url}/hub/api", "token-of-worker-x")) as servers:
+        with started(hub, "ann", profile="small"):
+            assert servers.list_servers() == {"server/ann/"}
+            with platform.engine.begin() as connection:
+                lost = Start("x", "server/bob/", "server", Size(1, 1), 60, 60, "person:bob")
+                assert reserve(connection, lost, long_ago) is not None
+            SpendingUpkeep(platform.engine, None, servers).look()
+            [left] = platform.list_open().values()
+            assert left.thing == "server/ann/"
+            assert left.seen is not None
+        assert servers.list_servers() == set()
 
 
 def test_a_dask_cluster_reserves_all_that_it_may_grow_to_and_gives_back_at_its_end(

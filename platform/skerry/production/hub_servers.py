@@ -47,6 +47,10 @@ class HubServers:
             offset = following["offset"] if following else None
         return found
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._hub.close()
+
     def _ask(self, offset: int) -> dict[str, Any]:
         wanted = {"state": "active", "offset": offset, "limit": _PAGE}
         answer = self._hub.ask("GET", "/users", params=wanted, headers={"Accept": _PAGES})

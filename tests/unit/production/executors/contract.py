@@ -100,6 +100,11 @@ class ExecutorContract:
     def wait_for_work(self, executor: Executor, name: AttemptName) -> None:
         wait_until(lambda: b"at work" in executor.logs(name), LIMIT_S, "the attempt is at work")
 
+    def wait_until_seen(self, executor: Executor, name: AttemptName) -> None:
+        """Wait until an attempt counts as running: its place may tell that after its log."""
+        running = Phase.RUNNING
+        wait_until(lambda: executor.poll(name).phase is running, LIMIT_S, "it is seen at work")
+
     def wait_for_end(self, executor: Executor, name: AttemptName) -> AttemptState:
         wait_until(lambda: executor.poll(name).is_over, LIMIT_S, "the attempt is over")
         return executor.poll(name)
@@ -115,7 +120,7 @@ class ExecutorContract:
     def test_its_end_is_waited_for(self, executor: Executor, name: AttemptName) -> None:
         self.begin(executor, name, SLEEP)
         executor.wait(name, 0.01)
-        assert executor.poll(name).phase is Phase.RUNNING
+        self.wait_until_seen(executor, name)
         self.kill(name)
         executor.wait(name, 10 * LIMIT_S)
         assert executor.poll(name).phase is Phase.KILLED
@@ -212,7 +217,7 @@ class ExecutorContract:
         self.begin(executor, name, OBEY)
         executor.start_or_attach(second, write_order(FAIL), LONG)
         assert self.wait_for_end(executor, second).phase is Phase.FAILED
-        assert executor.poll(name).phase is Phase.RUNNING
+        self.wait_until_seen(executor, name)
         executor.end(name, "Done.")
 
     def test_it_knows_what_it_was_given_and_no_other_secret(
@@ -233,7 +238,7 @@ class ExecutorContract:
         self.start_and_die(name, OBEY, LONG)
         executor = self.make_next()
         executor.recover()
-        assert executor.poll(name).phase is Phase.RUNNING
+        self.wait_until_seen(executor, name)
         executor.start_or_attach(name, write_order(FAIL), LONG)
         self.wait_for_work(executor, name)
         executor.end(name, "Cancelled.")
