@@ -156,7 +156,7 @@ class Session:
         try:
             return kind.model_validate_json(response.content)
         except ValidationError as error:
-            fault = describe_first(error.errors(include_url=False), "the answer")
+            fault = describe_first(error, "the answer")
             raise UnreadableAnswerError(
                 f"The platform at {self.url} answers {method} {path} in a form that Skerry "
                 f"{VERSION} cannot read ({fault}).",

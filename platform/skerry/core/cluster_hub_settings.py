@@ -298,7 +298,7 @@ class ClusterHubSettings(ChartSettings):
             return cls.model_validate_json(text if holds_it else Path(text).read_bytes())
         except ValidationError as error:
             raise InvalidInputError(
-                f"{path}: {describe_first(error.errors(include_url=False, include_input=False))}.",
+                f"{path}: {describe_first(error)}.",
                 remedy="Correct this setting in the chart's values.",
             ) from None
 

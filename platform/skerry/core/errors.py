@@ -4,8 +4,11 @@ Every error a person can meet descends from `SkerryError`. Programs turn it into
 (`status`) or a line on standard error and an exit code (`exit_code`), never into a stack trace.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class SkerryError(Exception):
@@ -114,17 +117,17 @@ class DiskFullError(UnavailableError):
     title = "Disk full"
 
 
-def describe_first(errors: Sequence[Any], whole: str = "the whole") -> str:
-    """Return where the first of a model's errors is, and what it says.
+def describe_first(error: "ValidationError", whole: str = "the whole") -> str:
+    """Return where the first fault of a model is, and what it says.
 
     Parameters
     ----------
-    errors
-        The list of a `ValidationError` of pydantic.
+    error
+        What pydantic raised.
     whole
         The word for all of what was checked.
     """
-    first = errors[0]
+    first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(map(str, first["loc"])) or whole
     return f"{place}: {first['msg'].removeprefix('Value error, ')}"
 

@@ -24,7 +24,7 @@ def read_profile_sizes() -> dict[str, tuple[float, int]]:
         profiles = _PROFILES.validate_json(text)
     except ValidationError as error:
         raise InvalidInputError(
-            f"{VARIABLE}: {describe_first(error.errors(include_url=False, include_input=False))}.",
+            f"{VARIABLE}: {describe_first(error)}.",
             remedy="Correct servers.profiles in the chart's values.",
         ) from None
     return {each.name: (each.cpu, count_bytes(each.memory)) for each in profiles}

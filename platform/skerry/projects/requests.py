@@ -37,11 +37,10 @@ def list_requests(connection: Connection, project: str) -> list[AccessRequest]:
     return [_read(row) for row in connection.execute(query.order_by(requests.c.person))]
 
 
-def find_request(connection: Connection, project: str, person: str) -> AccessRequest | None:
-    """Return the last request of a person, with its answer."""
-    query = select(requests).where(requests.c.project == project, requests.c.person == person)
-    row = connection.execute(query).first()
-    return None if row is None else _read(row)
+def find_requests(connection: Connection, person: str) -> dict[str, AccessRequest]:
+    """Return the last requests of a person, with their answers, by project."""
+    query = select(requests).where(requests.c.person == person)
+    return {row.project: _read(row) for row in connection.execute(query)}
 
 
 def answer_request(

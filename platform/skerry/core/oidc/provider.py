@@ -209,7 +209,7 @@ def _read_document(url: str, issuer: str, answer: Any) -> ProviderDocument:
     try:
         document = ProviderDocument.model_validate(answer)
     except ValidationError as error:
-        raise _away(url, describe_first(error.errors(include_url=False), "the answer")) from None
+        raise _away(url, describe_first(error, "the answer")) from None
     if document.issuer != issuer:
         raise _away(url, f"it speaks for {document.issuer!r}, and the settings say {issuer!r}")
     return document

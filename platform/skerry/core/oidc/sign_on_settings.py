@@ -243,6 +243,6 @@ def read_settings[Model: BaseModel](kind: type[Model], path: Path) -> Model:
         ) from None
     except ValidationError as error:
         raise InvalidInputError(
-            f"{path}: {describe_first(error.errors(include_url=False, include_input=False))}.",
+            f"{path}: {describe_first(error)}.",
             remedy="Correct it; platform/sign-on.md explains each setting.",
         ) from None
