@@ -10,15 +10,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import yaml
 from tests.cluster.network import ENTER
 from tests.helm.rendering import ADDED, CHART, SUB_CHARTS, Chart, merge
 from tests.kubernetes.tools.programs import HELM, KUBECTL
+from tests.served_handler import serve_handler
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -133,14 +133,8 @@ def open_manual(folder: Path, config: Path) -> Iterator[Manual]:
 def _serve(folder: Path) -> Iterator[str]:
     folder.mkdir()
     handler = partial(_Silent, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serve_handler(handler) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 class _Silent(SimpleHTTPRequestHandler):

@@ -8,7 +8,6 @@ control plane, and programs that really run.
 import json
 import os
 import signal
-import ssl
 import subprocess
 import sys
 import threading
@@ -18,7 +17,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ import httpx
 import psutil
 from tests.kubernetes.server import KubernetesServer, say_ready
 from tests.pod_variables import expand_references
+from tests.served_handler import serve_handler
 
 _STEP_S = 0.05
 _JOB_LABEL = "batch.kubernetes.io/job-name"
@@ -313,18 +313,8 @@ class Node:
             def log_message(self, *_: object) -> None:
                 pass
 
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        folder = self._server.folder
-        context.load_cert_chain(folder / "server.crt", folder / "server.key")
-        with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as kubelet:
-            kubelet.socket = context.wrap_socket(kubelet.socket, server_side=True)
-            thread = threading.Thread(target=kubelet.serve_forever)
-            thread.start()
-            try:
-                yield kubelet.server_port
-            finally:
-                kubelet.shutdown()
-                thread.join()
+        with serve_handler(Answer, certificate=self._server.folder / "server") as port:
+            yield port
 
 
 def patch_object(client: httpx.Client, path: str, change: dict[str, Any]) -> None:

@@ -3,8 +3,6 @@
 import http.server
 import json
 import socket
-import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,6 +15,7 @@ from click.testing import CliRunner
 from tests.fresh_database import fill_database
 from tests.kubernetes.certificates import Authority
 from tests.platform_process import free_port
+from tests.served_handler import serve_handler
 
 from skerry.cli.doctor import inside
 from skerry.cli.doctor.asking import SilentError, ask
@@ -68,14 +67,8 @@ class Server(http.server.BaseHTTPRequestHandler):
 @contextmanager
 def serve(routes: Routes, **facts: Any) -> Iterator[str]:
     handler = type("Handler", (Server,), {"routes": routes, **facts})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serve_handler(handler) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def make_platform(**changes: Answer) -> Routes:
@@ -180,18 +173,11 @@ def test_no_name_no_answer_and_a_foreign_certificate_have_words_of_their_own(
     with pytest.raises(SilentError, match=r"The name skerry\.invalid leads nowhere"):
         ask("https://skerry.invalid/hub/health")
     Authority.create(tmp_path / "authority.crt").issue(tmp_path / "server", "x", server=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "server.crt", tmp_path / "server.key")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            with pytest.raises(SilentError, match="is not trusted here: unable to get"):
-                ask(f"https://127.0.0.1:{server.server_port}/")
-        finally:
-            server.shutdown()
-            thread.join()
+    with (
+        serve_handler(Server, certificate=tmp_path / "server") as port,
+        pytest.raises(SilentError, match="is not trusted here: unable to get"),
+    ):
+        ask(f"https://127.0.0.1:{port}/")
     monkeypatch.setattr("skerry.cli.doctor.asking._ANSWER_WITHIN_S", 0.2)
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,

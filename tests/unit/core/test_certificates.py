@@ -2,17 +2,16 @@
 
 import asyncio
 import json
-import ssl
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from tests.kubernetes.certificates import Authority
+from tests.served_handler import serve_handler
 
 from skerry.cli.doctor.asking import SilentError, ask
 from skerry.core import certificates
@@ -65,15 +64,8 @@ class Answer(BaseHTTPRequestHandler):
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("certificates")
     Authority.create(folder / "authority.crt").issue(folder / "server", "provider", server=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "server.crt", folder / "server.key")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield Place(f"https://127.0.0.1:{server.server_port}", folder / "authority.crt")
-        server.shutdown()
-        thread.join()
+    with serve_handler(Answer, certificate=folder / "server") as port:
+        yield Place(f"https://127.0.0.1:{port}", folder / "authority.crt")
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 import asyncio
 import http.server
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Any, ClassVar
 import pytest
 from tests.platform_process import wait_until
 from tests.served_api import bind_free_port, open_client, serve_in_thread
+from tests.served_handler import serve_handler
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.parts import PARTS_VARIABLE, read_parts
@@ -51,14 +51,8 @@ class Part(http.server.BaseHTTPRequestHandler):
 @contextmanager
 def serve_part(**facts: Any) -> Iterator[tuple[type[Part], str]]:
     handler = type("Part", (Part,), facts)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield handler, f"http://127.0.0.1:{server.server_port}/services/api/ready"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serve_handler(handler) as port:
+        yield handler, f"http://127.0.0.1:{port}/services/api/ready"
 
 
 class Clock:
